@@ -1,0 +1,113 @@
+"""Reads opencode.json: OpenCode's V1 (`provider`) and V2 (`providers`), also both in one file.
+
+What works in OpenCode works here. Its rules were read in its source, 1.18 and 2.0:
+
+- `options.baseURL` goes before `api`, a model's own `provider.npm` before the provider's `npm`;
+- whitelist and blacklist hold keys of `models`, not wire ids; a deprecated model is left out;
+- an empty `enabled_providers` enables none;
+- in V2 `settings`, `headers` and `body` of a model are laid over those of its provider;
+- a provider that stands in both forms is taken from V2, whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from app.config import opencode_v1, opencode_v2
+from app.config.catalog import Catalog, ConfigError, Misfit, Problem
+from app.config.endpoints import Addresses
+from app.config.layers import close_to
+from app.config.schema import Raw, kind_of
+from app.config.targets import catalog_of
+from app.config.text import Document, read_document
+from app.config.wish import Finding, Skipped
+
+USED = ("provider", "providers", "disabled_providers", "enabled_providers", "model", "small_model", "$schema")
+
+
+def read(path: Path, environment: Mapping[str, str], own_addresses: Addresses = ()) -> Catalog:
+    """The catalog of an opencode.json; ConfigError if the file as a whole cannot be read."""
+    document = read_document(path, environment)
+    if not isinstance(document.data, dict):
+        raise ConfigError(str(path), f"an object is expected, found {kind_of(document.data)}", "begin with {")
+    catalog = catalog_of(path, findings(document), environment, own_addresses)
+    return replace(
+        catalog,
+        model=_served(document.data.get("model"), catalog),
+        small_model=_served(document.data.get("small_model"), catalog),
+    )
+
+
+def _served(selection: object, catalog: Catalog) -> str | None:
+    """The alias that OpenCode's `model` names here, if it does; it may as well name one of OpenCode's own."""
+    match selection:
+        case {"providerID": str(provider), "model": str(model)}:
+            name = f"{provider}/{model}"
+        case str():
+            name = selection.partition("#")[0]
+        case _:
+            return None
+    target = catalog.targets.get(name) or catalog.targets.get(name.partition("/")[2])
+    return target.alias if target else None
+
+
+def findings(document: Document) -> Iterator[Finding]:
+    """All that stands in the file, in its order."""
+    data: Raw = document.data
+    yield from _top(data)
+    old, new = _providers(data, "provider"), _providers(data, "providers")
+    for provider in dict.fromkeys((*old, *new)):
+        if why := _left_out(provider, data):
+            yield Skipped(("provider" if provider in old else "providers", provider), why)
+            continue
+        try:
+            if provider in new:
+                yield from opencode_v2.findings(provider, new[provider], document)
+            else:
+                yield from opencode_v1.findings(provider, old[provider], document)
+        except Misfit as misfit:
+            yield from misfit.problems
+        if provider in old and provider in new:
+            yield Skipped(
+                ("provider", provider), f"providers.{provider} is taken in its place, as in OpenCode 2"
+            )
+
+
+def _top(data: Raw) -> Iterator[Finding]:
+    for key in ("provider", "providers"):
+        if not isinstance(data.get(key, {}), dict):
+            yield Problem(key, f"an object is expected, found {kind_of(data[key])}")
+    for key in ("disabled_providers", "enabled_providers"):
+        if not _is_names(data.get(key, [])):
+            yield Problem(key, f"a list of providers is expected, found {kind_of(data[key])}")
+    unused = [key for key in data if key not in USED]
+    for key in unused:
+        if mend := close_to(key, USED[:4]):
+            yield Problem(key, "there is no such key", mend)
+    if not data.get("provider") and not data.get("providers"):
+        yield Problem("provider", "no provider is named, so there is nothing to serve", SEE_SHIPPED)
+    if unused:
+        yield Problem(unused[0], f"for OpenCode alone, without effect here: {', '.join(unused)}", fatal=False)
+
+
+SEE_SHIPPED = "see the opencode.json that ships with LocalCode"
+
+
+def _providers(data: Raw, key: str) -> Raw:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _left_out(provider: str, data: Raw) -> str | None:
+    enabled, disabled = data.get("enabled_providers"), data.get("disabled_providers")
+    if _is_names(enabled) and enabled is not None and provider not in enabled:
+        return "it is not in enabled_providers"
+    if _is_names(disabled) and disabled is not None and provider in disabled:
+        return "it is in disabled_providers"
+    return None
