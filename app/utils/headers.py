@@ -1,0 +1,57 @@
+"""Which headers mean something here, and which may go upstream. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+# Of a client's headers these go on to a relayed target: who the client is and which conversation it
+# belongs to. A list of what may pass, not of what may not: an unknown header could be a key, or, like
+# llama-server's X-Conversation-Id, change what the target does.
+_PASSING = frozenset(
+    {
+        "user-agent",
+        "x-session-id",
+        "x-session-affinity",
+        "x-title",
+        "http-referer",
+        "originator",
+        "session-id",
+        "thread-id",
+        "openai-beta",
+        "anthropic-beta",
+        "anthropic-version",
+    }
+)
+_PASSING_PREFIXES = ("x-opencode-", "x-stainless-", "x-codex-")
+
+_SESSION = ("x-session-id", "x-session-affinity", "x-claude-code-session-id", "session-id", "thread-id")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
+
+
+class Headers(Protocol):
+    """Anything that finds a header by its name, whatever its case."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
+def passing(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The client's headers that may go upstream, names in lower case."""
+    named = ((name.lower(), value) for name, value in headers)
+    return {name: value for name, value in named if name in _PASSING or name.startswith(_PASSING_PREFIXES)}
+
+
+def session_of(headers: Headers) -> str | None:
+    """The id of the agent's conversation, from whichever header it uses for it."""
+    for name in _SESSION:
+        value = headers.get(name)
+        if value and _SANE_ID.fullmatch(value):
+            return value
+    return None
+
+
+def sane_id(value: str | None) -> str | None:
+    """A client's request id if it can stand in a log line and a header, else None."""
+    return value if value and _SANE_ID.fullmatch(value) else None

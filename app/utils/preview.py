@@ -1,0 +1,394 @@
+"""What people read when they debug an agent: requests, chunks and answers as short lines. Pure.
+
+A line is a marker and a text. `request_lines`, `target_lines` and `error_text` look at one value;
+`Story` follows a stream (or a plain answer) and tells what happened: reasoning summed up, a tool call
+when it begins and again when it is whole, the answer at the end.
+
+Upstreams send what they like, so nothing here trusts a shape: what is no dict or text is left out or shown
+as it is. A text is never cut inside a word if the word is of ordinary length: the beginning of a key
+that nobody would recognise as one is not left standing at a cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from app.utils.codec import dumps, loads
+
+REQUEST = "[REQUEST]"
+TARGET = "[TARGET]"
+TOOLS_OFFERED = "[Tool Request]"
+CHUNK = "[STREAM CHUNK]"
+REASONING = "[REASONING]"
+CALL_BEGUN = "[Tool Call]"
+CALL_WHOLE = "[Tool Call Complete]"
+RESPONSE = "[RESPONSE]"
+ERROR = "[ERROR]"
+
+LONGEST = 10_000
+"""Contents beyond so many characters are cut, and their whole length is named."""
+
+
+class Line(NamedTuple):
+    marker: str
+    text: str
+
+
+# ─── texts ───────────────────────────────────────────────────────────────────────────────────────
+
+_TOKEN_ENDS = re.compile(r"(?<![\w.+/=%~:@-])|(?![\w.+/=%~:@-])")
+
+
+def preview(text: str, longest: int = 150, shortest: int = 100) -> str:
+    """The text in one line; of a long one 100 to 150 characters, up to a word's end, and its length."""
+    window = 4 * longest
+    head = " ".join(text[:window].split())
+    if len(head) <= longest:
+        if len(text) <= window:
+            return head
+        head = head.rpartition(" ")[0]  # its last word may go on behind the window
+    return _cut(head, min(longest, len(head)), shortest) + f"… ({len(text):,} characters)"
+
+
+def clipped(text: str, longest: int = LONGEST) -> str:
+    """The text as it is, or its beginning and the length of all of it."""
+    if len(text) <= longest:
+        return text
+    return f"{_cut(text, longest, longest - 100)}… (cut: {len(text):,} characters in all)"
+
+
+def _cut(text: str, longest: int, shortest: int) -> str:
+    """The text's beginning up to the last space, else the last end of a word, else the limit."""
+    space = text.rfind(" ", shortest, longest + 1)
+    if space >= 0:
+        return text[:space].rstrip()
+    ends = (at for at in range(longest, shortest - 1, -1) if _TOKEN_ENDS.match(text, at))
+    return text[: next(ends, longest)]
+
+
+def as_json(value: Any) -> str:
+    """The value as JSON: long texts cut, files and pictures named by kind and size."""
+    try:
+        return clipped(dumps(_without_bulk(value)).decode())
+    except (TypeError, ValueError, RecursionError):
+        return preview(f"<{type(value).__name__} that is no JSON>")
+
+
+def _without_bulk(value: Any, key: str = "", depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _named_file(value, key) or clipped(value)
+    if depth > 60:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(name): _without_bulk(inner, str(name), depth + 1) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_bulk(inner, key, depth + 1) for inner in value]
+    return value if isinstance(value, (int, float, bool, type(None))) else preview(repr(value))
+
+
+_FILE_KEYS = frozenset({"data", "file_data", "b64_json", "image"})
+
+
+def _named_file(text: str, key: str) -> str | None:
+    """`<image/png, 12.3 kB>` for a data URL or a field of base64; None for any other text."""
+    if text.startswith("data:") and "," in text[:200]:
+        kind = text[5 : text.index(",")].partition(";")[0]
+        return f"<{kind or 'data'}, {_size_of_base64(text)}>"
+    if key in _FILE_KEYS and len(text) > 200 and " " not in text[:200]:
+        return f"<base64, {_size_of_base64(text)}>"
+    return None
+
+
+def _size_of_base64(text: str) -> str:
+    return size((len(text) - text.find(",", 0, 200) - 1) * 3 // 4)
+
+
+def size(octets: int) -> str:
+    """`812 B`, `61.2 kB`, `1.4 MB`"""
+    if octets < 1000:
+        return f"{octets} B"
+    return f"{octets / 1e3:.1f} kB" if octets < 1e6 else f"{octets / 1e6:.1f} MB"
+
+
+# ─── requests ────────────────────────────────────────────────────────────────────────────────────
+
+
+def request_lines(body: Any) -> Iterator[Line]:
+    """What a client asks: its settings, each message by role and preview, its tools."""
+    body = _dict(body)
+    yield Line(REQUEST, outline(body))
+    messages = body.get("messages")
+    for number, message in enumerate(_list(messages), 1):
+        yield Line(REQUEST, f"{number} {message_text(message)}")
+    yield from (Line(TOOLS_OFFERED, text) for text in tools_texts(body.get("tools")))
+
+
+def target_lines(name: str, url: str, body: Any) -> Iterator[Line]:
+    """Where it goes and what is really sent there, without the messages and tools."""
+    yield Line(TARGET, f"{name} at {url}" if url else name)
+    yield Line(TARGET, f"sent {outline(_dict(body))}")
+
+
+def outline(body: Mapping[str, Any]) -> str:
+    """The body as JSON, of messages and tools only how many there are."""
+    counted = {key: len(value) for key in ("messages", "tools") if isinstance(value := body.get(key), list)}
+    return as_json({**body, **counted})
+
+
+def message_text(message: Any) -> str:
+    """`assistant: I will read it. calls read (call_1)`"""
+    if not isinstance(message, dict):
+        return preview(as_json(message))
+    role = preview(str(message.get("role")), 30, 20)
+    about = f"{role} {message['tool_call_id']}" if "tool_call_id" in message else role
+    parts = [content_text(message.get("content"))]
+    if reasoning := _reasoning(message):
+        parts.insert(0, f"(thought: {preview(reasoning)})")
+    if calls := [f"{_name(call)} ({call.get('id')})" for call in _dicts(message.get("tool_calls"))]:
+        parts.append(f"calls {', '.join(calls)}")
+    return f"{about}: {' '.join(filter(None, parts))}"
+
+
+def content_text(content: Any) -> str:
+    """A message's content as preview; pictures and files by kind and size."""
+    if isinstance(content, str):
+        return preview(content)
+    if isinstance(content, list):
+        return " | ".join(map(_part_text, content))
+    return "" if content is None else preview(as_json(content))
+
+
+def _part_text(part: Any) -> str:
+    if not isinstance(part, dict):
+        return preview(part if isinstance(part, str) else as_json(part))
+    if isinstance(part.get("text"), str):
+        return preview(part["text"])
+    kind = str(part.get("type"))
+    inner = part.get(kind)
+    inner = inner if isinstance(inner, dict) else {"url": inner}
+    source = next((inner[key] for key in ("url", "data", "file_data") if isinstance(inner.get(key), str)), "")
+    named = [inner[key] for key in ("filename", "format", "file_id") if isinstance(inner.get(key), str)]
+    return f"[{preview(' '.join([kind, *named, *_origin(source)]))}]"
+
+
+def _origin(source: str) -> Iterator[str]:
+    """Where a picture comes from: its kind and size, or the host alone, for its address may be a secret."""
+    if source.startswith("data:"):
+        yield str(_named_file(source, "data")).strip("<>")
+    elif "://" in source:
+        yield "at " + re.split(r"[/?#]", source.partition("://")[2])[0].rpartition("@")[2]
+    elif source:
+        yield _size_of_base64(source)
+
+
+def tools_texts(tools: Any) -> Iterator[str]:
+    """The first tool whole, the others by name."""
+    offered = _list(tools)
+    if offered:
+        yield f"1 of {len(offered)}: {as_json(offered[0])}"
+    if others := [_name(tool) for tool in offered[1:]]:
+        yield clipped(f"and {', '.join(others)}")
+
+
+# ─── answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text that grows, of which only the beginning is kept."""
+
+    length: int = 0
+    _parts: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        if self.length <= LONGEST:
+            self._parts.append(text)
+        self.length += len(text)
+
+    def __str__(self) -> str:
+        text = "".join(self._parts)
+        return (
+            clipped(text)
+            if self.length == len(text)
+            else f"{clipped(text)} … {self.length:,} characters in all"
+        )
+
+    @property
+    def is_whole_json(self) -> bool:
+        try:
+            loads("".join(self._parts) or "{}")
+        except ValueError:
+            return self.length > LONGEST  # no telling
+        return True
+
+
+@dataclass(slots=True)
+class _Call:
+    index: Any
+    id: str
+    name: str = ""
+    arguments: _Text = field(default_factory=_Text)
+
+    def __str__(self) -> str:
+        return f"{self.name or '(no name)'} ({self.id or 'no id'})"
+
+
+@dataclass(slots=True)
+class _Choice:
+    reasoning: _Text = field(default_factory=_Text)
+    content: _Text = field(default_factory=_Text)
+    calls: list[_Call] = field(default_factory=list)
+    finish: str | None = None
+    thinking: bool = False
+
+
+class Story:
+    """Follows an answer. `feed` a chunk or a whole answer and say what it returns; `close` says the rest."""
+
+    def __init__(self) -> None:
+        self._choices: dict[Any, _Choice] = {}
+        self._usage: Any = None
+
+    def feed(self, chunk: Any) -> Iterator[Line]:
+        """What this chunk brings to an end, or begins."""
+        chunk = _dict(chunk)
+        self._usage = chunk.get("usage") or self._usage
+        if chunk.get("error"):
+            yield Line(ERROR, f"the target says {as_json(chunk['error'])}")
+        for piece in _dicts(chunk.get("choices")):
+            choice = self._choices.setdefault(_hashable(piece.get("index")), _Choice())
+            yield from self._follow(choice, _dict(piece.get("delta")) or _dict(piece.get("message")))
+            if finish := piece.get("finish_reason"):
+                choice.finish = str(finish)
+                yield from self._finish(choice)
+
+    def close(self) -> Iterator[Line]:
+        """What was left unfinished, and the answer: how it ended, its text, its usage."""
+        for choice in self._choices.values():
+            yield from self._end_of_thought(choice)
+            for call in choice.calls:
+                so_far = f"never finished, {call.arguments.length:,} characters so far: {call.arguments}"
+                yield Line(CALL_BEGUN, f"{call} {so_far}")
+            choice.calls = []
+            text = (
+                f"{choice.content.length:,} characters: {choice.content}"
+                if choice.content.length
+                else "no text"
+            )
+            yield Line(RESPONSE, f"finish={choice.finish} {text}")
+        if self._usage:
+            yield Line(RESPONSE, f"usage {as_json(self._usage)}")
+
+    def _follow(self, choice: _Choice, delta: Mapping[str, Any]) -> Iterator[Line]:
+        if thought := _reasoning(delta):
+            choice.reasoning.add(thought)
+            choice.thinking = True
+        content = delta.get("content")
+        content = content if isinstance(content, str) else content_text(content)
+        calls = _dicts(delta.get("tool_calls"))
+        if content or calls:
+            yield from self._end_of_thought(choice)
+        choice.content.add(content)
+        for fragment in calls:
+            yield from self._gather(choice, fragment)
+
+    def _end_of_thought(self, choice: _Choice) -> Iterator[Line]:
+        if choice.thinking:
+            choice.thinking = False
+            whole = choice.reasoning
+            yield Line(REASONING, f"{whole.length:,} characters: {preview(str(whole))}")
+            choice.reasoning = _Text()
+
+    def _gather(self, choice: _Choice, fragment: Mapping[str, Any]) -> Iterator[Line]:
+        """Adds a fragment to its call: the same index, unless another id says that a new one begins."""
+        id, name, index = str(fragment.get("id") or ""), _name(fragment), fragment.get("index")
+        known = [call for call in choice.calls if index is None or call.index == index]
+        call = known[-1] if known else None
+        if call is None or (id and call.id and id != call.id):
+            call = _Call(index, id)
+            choice.calls.append(call)
+        call.id = call.id or id
+        if name and not call.name:
+            call.name = name
+            yield Line(CALL_BEGUN, str(call))
+        call.arguments.add(_arguments(fragment))
+
+    def _finish(self, choice: _Choice) -> Iterator[Line]:
+        yield from self._end_of_thought(choice)
+        for call in choice.calls:
+            doubt = "" if call.arguments.is_whole_json else " (these arguments are not JSON)"
+            yield Line(CALL_WHOLE, f"{call} {call.arguments}{doubt}")
+        choice.calls = []
+
+
+class Usage(NamedTuple):
+    """Tokens of an answer; None where the target did not say."""
+
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+
+
+def usage_numbers(usage: Mapping[str, Any] | None) -> Usage:
+    """The tokens of an OpenAI-shaped usage, DeepSeek's `prompt_cache_hit_tokens` understood."""
+    if not isinstance(usage, dict):
+        return Usage()
+    asked, given = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    cached = _number(asked.get("cached_tokens")) if isinstance(asked, dict) else None
+    return Usage(
+        _number(usage.get("prompt_tokens")),
+        _number(usage.get("completion_tokens")),
+        _number(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
+        _number(given.get("reasoning_tokens")) if isinstance(given, dict) else None,
+    )
+
+
+# ─── shapes that may be anything ─────────────────────────────────────────────────────────────────
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    return [value for value in _list(values) if isinstance(value, dict)]
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, (int, str)) else 0
+
+
+def _reasoning(message: Mapping[str, Any]) -> str:
+    for key in ("reasoning_content", "reasoning"):
+        if isinstance(value := message.get(key), str) and value:
+            return value
+    return ""
+
+
+def _function(call: Any) -> dict[str, Any]:
+    """`{"type": "function", "function": {…}}`, or the same with another kind."""
+    call = _dict(call)
+    return _dict(call.get("function")) or _dict(call.get(str(call.get("type"))))
+
+
+def _name(call: Any) -> str:
+    """A tool's or call's name, wherever its kind of tool has it."""
+    return preview(str(_function(call).get("name") or _dict(call).get("name") or ""), 80, 60)
+
+
+def _arguments(call: Any) -> str:
+    """Arguments are text; some targets send them as the object itself."""
+    arguments = _function(call).get("arguments")
+    return arguments if isinstance(arguments, str) else "" if arguments is None else as_json(arguments)

@@ -1,0 +1,108 @@
+"""Who a client is goes upstream; what could be a key, or could steer the target, never does."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.utils.headers import passing, sane_id, session_of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "User-Agent",
+        "x-session-id",
+        "X-Session-Affinity",
+        "x-opencode-project",
+        "X-Stainless-Lang",
+        "originator",
+        "session-id",
+        "thread-id",
+        "x-codex-window-id",
+        "anthropic-beta",
+        "anthropic-version",
+        "HTTP-Referer",
+        "x-title",
+    ],
+)
+def test_who_the_client_is_goes_upstream_under_a_small_name(name: str) -> None:
+    assert passing([(name, "value")]) == {name.lower(): "value"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "Cookie",
+        "Proxy-Authorization",
+        "x-auth-token",
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "Accept-Encoding",
+        "Content-Encoding",
+        "Via",
+        "X-Forwarded-For",
+        "X-Conversation-Id",
+        "Expect",
+        "Upgrade",
+        "X-Request-Id",
+        "x-localcode-target",
+        "TE",
+        "",
+    ],
+)
+def test_nothing_else_does(name: str) -> None:
+    assert passing([(name, "value")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "session"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"x-session-id": "ses_1"}, "ses_1", id="OpenCode"),
+        pytest.param({"x-session-affinity": "ses_1"}, "ses_1", id="OpenCode's other"),
+        pytest.param({"x-claude-code-session-id": "0b6f-1"}, "0b6f-1", id="Claude Code"),
+        pytest.param({"session-id": "019-a", "thread-id": "b"}, "019-a", id="Codex"),
+        pytest.param({"x-session-id": "a b", "thread-id": "b"}, "b", id="the first that is sane"),
+        pytest.param({"x-session-id": ""}, None, id="empty"),
+        pytest.param({"x-session-id": "../etc/passwd"}, None, id="a path"),
+        pytest.param({"x-session-id": "a" * 129}, None, id="too long"),
+    ],
+)
+def test_a_session_is_known_by_its_header(headers: dict[str, str], session: str | None) -> None:
+    assert session_of(headers) == session
+
+
+@pytest.mark.parametrize(
+    "value", ["req_1", "0", "a-b.c:d_e", "A" * 128, "3f2c9a10-0000-4000-8000-000000000000"]
+)
+def test_a_sane_request_id_is_kept(value: str) -> None:
+    assert sane_id(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        " ",
+        "a b",
+        "a\n",
+        "a\r\nSet-Cookie: x",
+        "-a",
+        ".a",
+        "a/b",
+        "a\x1b[31m",
+        "ü",
+        "A" * 129,
+        '"',
+        "a\x00",
+    ],
+)
+def test_any_other_is_not(value: str | None) -> None:
+    assert sane_id(value) is None

@@ -1,0 +1,489 @@
+"""Requests, chunks and answers as short lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.utils.preview import (
+    CALL_BEGUN,
+    CALL_WHOLE,
+    CHUNK,
+    ERROR,
+    LONGEST,
+    REASONING,
+    REQUEST,
+    RESPONSE,
+    TARGET,
+    TOOLS_OFFERED,
+    Line,
+    Story,
+    Usage,
+    as_json,
+    clipped,
+    content_text,
+    message_text,
+    outline,
+    preview,
+    request_lines,
+    size,
+    target_lines,
+    tools_texts,
+    usage_numbers,
+)
+
+PNG = "data:image/png;base64," + "A" * 40_000
+
+# ─── texts ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("short", "short"),
+        ("two\n lines  and\tmore", "two lines and more"),
+        ("x" * 150, "x" * 150),
+        ("word " * 40, "word " * 29 + "word… (200 characters)"),
+        ("y" * 151, "y" * 150 + "… (151 characters)"),
+        (f"{'z' * 110}, {'q' * 60}", "z" * 110 + ",… (172 characters)"),
+        ("a" * 120 + '","' + "b" * 60, "a" * 120 + '","… (183 characters)'),
+        (" " * 599 + "secret-beginning", "… (615 characters)"),
+    ],
+    ids=["empty", "short", "lines", "just fits", "words", "one word", "last space", "no space", "spaces"],
+)
+def test_a_preview_is_one_line_that_ends_with_a_word(text: str, shown: str) -> None:
+    assert preview(text) == shown
+
+
+@given(st.text())
+def test_a_preview_is_never_longer_than_150_characters_and_its_note(text: str) -> None:
+    shown = preview(text)
+
+    assert len(shown) <= 150 + len(f"… ({len(text):,} characters)")
+    assert "\n" not in shown
+
+
+@given(st.text(st.sampled_from("ab "), min_size=200, max_size=700))
+def test_a_preview_has_at_least_100_characters_when_there_are_words(text: str) -> None:
+    words = " ".join(f"w{text}".split())
+
+    assert len(preview(words)) >= min(len(words), 100)
+
+
+@given(st.integers(0, 400), st.text(st.sampled_from("abcXYZ0189-_.+/="), min_size=8, max_size=48))
+def test_a_preview_shows_a_key_of_ordinary_length_whole_or_not_at_all(position: int, key: str) -> None:
+    shown = preview(f"{'lorem ipsum, ' * 40}"[:position] + f' "{key}" ' + "dolor sit " * 60)
+
+    assert key in shown or key[:8] not in shown
+
+
+def test_contents_over_10000_characters_are_cut_and_their_length_is_named() -> None:
+    assert clipped("x" * LONGEST) == "x" * LONGEST
+    assert clipped("word " * 4000) == "word " * 1999 + "word… (cut: 20,000 characters in all)"
+
+
+@pytest.mark.parametrize(
+    ("octets", "shown"), [(0, "0 B"), (999, "999 B"), (61_234, "61.2 kB"), (1_400_000, "1.4 MB")]
+)
+def test_sizes_are_for_people(octets: int, shown: str) -> None:
+    assert size(octets) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"a": [1, None, "x"]}, '{"a":[1,null,"x"]}'),
+        ({"image_url": {"url": PNG}}, '{"image_url":{"url":"<image/png, 30.0 kB>"}}'),
+        ({"input_audio": {"data": "B" * 4000, "format": "wav"}}, None),
+        ({"b64_json": "C" * 4000}, '{"b64_json":"<base64, 3.0 kB>"}'),
+        ({"data": "a short text"}, '{"data":"a short text"}'),
+        ({1: (2, 3)}, '{"1":[2,3]}'),
+        ("data: no URL", '"data: no URL"'),
+        ({"x": {1, 2}}, '{"x":"{1, 2}"}'),
+    ],
+    ids=["plain", "picture", "audio", "base64", "short data", "odd keys", "no URL", "a set"],
+)
+def test_json_is_shown_whole_but_for_files(value: Any, shown: str | None) -> None:
+    assert as_json(value) == (shown or '{"input_audio":{"data":"<base64, 3.0 kB>","format":"wav"}}')
+
+
+def test_json_is_cut_when_it_is_long_and_when_it_is_deep() -> None:
+    deep: list[Any] = []
+    for _ in range(1000):
+        deep = [deep]
+    circle: dict[str, Any] = {}
+    circle["circle"] = circle
+
+    assert as_json({"content": "word " * 10_000}).endswith('… (cut: 50,000 characters in all)"}')
+    assert "characters in all" in as_json(["a text of some length"] * 1000)
+    assert "…" in as_json(deep)
+    assert "…" in as_json(circle)
+
+
+# ─── requests ────────────────────────────────────────────────────────────────────────────────────
+
+
+def tool(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
+
+
+def test_a_request_is_its_settings_its_messages_and_its_tools() -> None:
+    body = {
+        "model": "glm",
+        "stream": True,
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
+        "tools": [tool("read"), tool("write"), tool("bash")],
+    }
+
+    assert list(request_lines(body)) == [
+        Line(REQUEST, '{"model":"glm","stream":true,"messages":2,"tools":3}'),
+        Line(REQUEST, "1 system: Be brief."),
+        Line(REQUEST, "2 user: Hello"),
+        Line(TOOLS_OFFERED, f"1 of 3: {as_json(tool('read'))}"),
+        Line(TOOLS_OFFERED, "and write, bash"),
+    ]
+
+
+def test_a_target_is_its_name_its_place_and_what_is_sent_there() -> None:
+    lines = target_lines("zai/glm-4.7", "https://api.example/v1", {"model": "glm-4.7", "messages": [1, 2, 3]})
+
+    assert list(lines) == [
+        Line(TARGET, "zai/glm-4.7 at https://api.example/v1"),
+        Line(TARGET, 'sent {"model":"glm-4.7","messages":3}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("Hello", "Hello"),
+        (None, ""),
+        ([{"type": "text", "text": "Hello"}, {"type": "text", "text": "again"}], "Hello | again"),
+        ([{"type": "image_url", "image_url": {"url": PNG}}], "[image_url image/png, 30.0 kB]"),
+        ([{"type": "image_url", "image_url": PNG}], "[image_url image/png, 30.0 kB]"),
+        (
+            [{"type": "image_url", "image_url": {"url": "https://u:p@host:8/a?sig=x"}}],
+            "[image_url at host:8]",
+        ),
+        (
+            [{"type": "input_audio", "input_audio": {"data": "A" * 400, "format": "wav"}}],
+            "[input_audio wav 300 B]",
+        ),
+        (
+            [{"type": "file", "file": {"filename": "a.pdf", "file_data": PNG}}],
+            "[file a.pdf image/png, 30.0 kB]",
+        ),
+        ([{"type": "file", "file": {"file_id": "file_1"}}], "[file file_1]"),
+        ([{"type": "new_kind", "x": 1}], "[new_kind]"),
+        (["text", 3, None], "text | 3 | null"),
+        ({"not": "usual"}, '{"not":"usual"}'),
+        (42, "42"),
+    ],
+)
+def test_contents_are_previews_and_files_are_named(content: Any, shown: str) -> None:
+    assert content_text(content) == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ({"role": "user", "content": "Hello"}, "user: Hello"),
+        ({"role": "tool", "tool_call_id": "call_1", "content": "done"}, "tool call_1: done"),
+        (
+            {"role": "assistant", "content": "Let me see.", "tool_calls": [{"id": "call_1", **tool("read")}]},
+            "assistant: Let me see. calls read (call_1)",
+        ),
+        (
+            {"role": "assistant", "reasoning_content": "Well.", "content": "Yes"},
+            "assistant: (thought: Well.) Yes",
+        ),
+        ({}, "None: "),
+        ("a text", '"a text"'),
+        ({"role": "user", "content": "x", "tool_calls": "nonsense"}, "user: x"),
+    ],
+)
+def test_a_message_is_its_role_and_what_it_says(message: Any, shown: str) -> None:
+    assert message_text(message) == shown
+
+
+@pytest.mark.parametrize(
+    ("tools", "texts"),
+    [
+        (None, []),
+        ("nonsense", []),
+        (
+            [{"type": "custom", "custom": {"name": "shell"}}],
+            ['1 of 1: {"type":"custom","custom":{"name":"shell"}}'],
+        ),
+        ([tool("a"), {"name": "flat"}, 3], [f"1 of 3: {as_json(tool('a'))}", "and flat, "]),
+    ],
+)
+def test_the_first_tool_is_whole_and_the_others_are_names(tools: Any, texts: list[str]) -> None:
+    assert list(tools_texts(tools)) == texts
+
+
+def test_an_outline_keeps_every_field_but_counts_messages_and_tools() -> None:
+    assert outline({"x": 1, "tools": [1, 2], "messages": "odd"}) == '{"x":1,"tools":2,"messages":"odd"}'
+
+
+# ─── answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def chunk(delta: Any, finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+def fragment(
+    arguments: Any = "", name: str | None = None, id: str | None = None, index: Any = 0
+) -> dict[str, Any]:
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    return {"index": index, "function": function} | ({"id": id} if id else {})
+
+
+def calling(*fragments: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    return chunk({"tool_calls": list(fragments)}, finish)
+
+
+def told(*chunks: Any) -> list[Line]:
+    story = Story()
+    return [line for chunk in chunks for line in story.feed(chunk)] + list(story.close())
+
+
+def test_text_is_told_at_the_end_with_its_finish_and_usage() -> None:
+    lines = told(
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"content": "Hel"}),
+        chunk({"content": "lo"}),
+        chunk({}, "stop"),
+        {"choices": [], "usage": {"prompt_tokens": 3}},
+    )
+
+    assert lines == [
+        Line(RESPONSE, "finish=stop 5 characters: Hello"),
+        Line(RESPONSE, 'usage {"prompt_tokens":3}'),
+    ]
+
+
+def test_reasoning_is_summed_up_when_the_answer_begins() -> None:
+    story = Story()
+
+    thinking = [
+        *story.feed(chunk({"reasoning_content": "Let me "})),
+        *story.feed(chunk({"reasoning": "see."})),
+    ]
+    answering = [*story.feed(chunk({"content": "Yes"}))]
+
+    assert thinking == []
+    assert answering == [Line(REASONING, "11 characters: Let me see.")]
+
+
+def test_a_tool_call_is_told_when_it_begins_and_again_when_it_is_whole() -> None:
+    lines = told(
+        chunk({"reasoning_content": "Reading."}),
+        calling(fragment(name="read", id="call_1")),
+        calling(fragment('{"path":')),
+        calling(fragment(' "a"}')),
+        chunk({}, "tool_calls"),
+    )
+
+    assert lines == [
+        Line(REASONING, "8 characters: Reading."),
+        Line(CALL_BEGUN, "read (call_1)"),
+        Line(CALL_WHOLE, 'read (call_1) {"path": "a"}'),
+        Line(RESPONSE, "finish=tool_calls no text"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [
+            calling(fragment("{", "a", "1", 0), fragment("{", "b", "2", 1)),
+            calling(fragment("}", index=1), fragment("}", index=0), finish="tool_calls"),
+        ],
+        [
+            calling(fragment("{", "a", "1", 0)),
+            calling(fragment("}", index=0)),
+            calling(fragment("{", "b", "2", 7)),
+            calling(fragment("}", index=7), finish="tool_calls"),
+        ],
+        [calling(fragment("{}", "a", "1", 0)), calling(fragment("{}", "b", "2", 0), finish="tool_calls")],
+        [calling(fragment({}, "a", "1", None)), calling(fragment({}, "b", "2", None), finish="tool_calls")],
+    ],
+    ids=["side by side", "with a gap", "all at index 0", "no index, arguments as objects"],
+)
+def test_several_calls_are_kept_apart(chunks: list[Any]) -> None:
+    texts = [line.text for line in told(*chunks) if line.marker == CALL_WHOLE]
+
+    assert texts == ["a (1) {}", "b (2) {}"]
+
+
+def test_arguments_that_are_no_json_are_told_as_such() -> None:
+    lines = told(calling(fragment('{"a', "read", "1"), finish="tool_calls"))
+
+    assert Line(CALL_WHOLE, 'read (1) {"a (these arguments are not JSON)') in lines
+
+
+def test_a_call_that_was_cut_off_is_told_at_the_end() -> None:
+    lines = told(calling(fragment('{"a', "read", "1")))
+
+    assert lines[1:] == [
+        Line(CALL_BEGUN, 'read (1) never finished, 3 characters so far: {"a'),
+        Line(RESPONSE, "finish=None no text"),
+    ]
+
+
+def test_a_plain_answer_is_told_like_a_stream() -> None:
+    message = {
+        "role": "assistant",
+        "reasoning_content": "Hm.",
+        "content": "See:",
+        "tool_calls": [{"id": "1", **tool("read")}],
+    }
+
+    lines = told(
+        {"choices": [{"message": message, "finish_reason": "tool_calls"}], "usage": {"prompt_tokens": 1}}
+    )
+
+    assert [line.marker for line in lines] == [REASONING, CALL_BEGUN, CALL_WHOLE, RESPONSE, RESPONSE]
+
+
+def test_an_error_of_the_target_within_a_stream_is_told() -> None:
+    assert told({"error": {"message": "busy"}}) == [Line(ERROR, 'the target says {"message":"busy"}')]
+
+
+def test_choices_are_told_one_by_one() -> None:
+    both = {"choices": [{"index": i, "delta": {"content": "xy"[i]}, "finish_reason": "stop"} for i in (0, 1)]}
+
+    assert told(both) == [
+        Line(RESPONSE, "finish=stop 1 characters: x"),
+        Line(RESPONSE, "finish=stop 1 characters: y"),
+    ]
+
+
+def test_a_long_answer_is_kept_in_part_and_its_length_is_named() -> None:
+    lines = told(*[chunk({"content": "word " * 100})] * 100)
+
+    assert lines[0].text.startswith("finish=None 50,000 characters: word")
+    assert lines[0].text.endswith("50,000 characters in all")
+    assert len(lines[0].text) < LONGEST + 200
+
+
+MALFORMED: list[Any] = [
+    None,
+    3,
+    "text",
+    [],
+    {"choices": None},
+    {"choices": "text"},
+    {"choices": [None, "x", {}]},
+    {"choices": [{"delta": None}]},
+    {"choices": [{"delta": "text"}]},
+    {"choices": [{"delta": {"content": {"a": 1}}}]},
+    {"choices": [{"delta": {"content": ["text", {"text": "b"}]}}]},
+    {"choices": [{"delta": {"tool_calls": {"index": 0}}}]},
+    {"choices": [{"delta": {"tool_calls": ["x", None, {}]}}]},
+    {"choices": [{"delta": {"tool_calls": [{"function": "read"}]}}]},
+    {"choices": [{"delta": {"tool_calls": [{"index": [1], "function": {"name": 3, "arguments": 4}}]}}]},
+    {"choices": [{"index": {"a": 1}, "delta": {"reasoning_content": 3}, "finish_reason": 4}]},
+    {"choices": [{"index": [], "message": "text"}]},
+    {"usage": "many"},
+    {"error": 1},
+]
+
+
+@pytest.mark.parametrize("shape", MALFORMED, ids=[json.dumps(shape)[:60] for shape in MALFORMED])
+def test_any_shape_is_told_without_a_complaint(shape: Any) -> None:
+    told(shape, shape)
+    list(request_lines(shape))
+    list(target_lines("x", "", shape))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "delta", "message", "messages", "tool_calls", "function", "arguments", "name"]
+                + [
+                    "content",
+                    "index",
+                    "id",
+                    "type",
+                    "text",
+                    "usage",
+                    "role",
+                    "tools",
+                    "error",
+                    "image_url",
+                    "url",
+                ]
+            )
+            | st.text(max_size=5),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(anything, max_size=4))
+def test_nothing_raises_whatever_comes(shapes: list[Any]) -> None:
+    told(*shapes)
+    for shape in shapes:
+        list(request_lines(shape))
+        usage_numbers(shape)
+
+
+def test_every_marker_is_one_of_those_that_people_search_for() -> None:
+    markers = {REQUEST, TARGET, CHUNK, REASONING, TOOLS_OFFERED, CALL_BEGUN, CALL_WHOLE, RESPONSE, ERROR}
+
+    assert markers == {
+        "[REQUEST]",
+        "[TARGET]",
+        "[STREAM CHUNK]",
+        "[REASONING]",
+        "[Tool Request]",
+        "[Tool Call]",
+        "[Tool Call Complete]",
+        "[RESPONSE]",
+        "[ERROR]",
+    }
+
+
+# ─── usage ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("usage", "numbers"),
+    [
+        (None, Usage()),
+        ("many", Usage()),
+        ({"prompt_tokens": 5, "completion_tokens": 2}, Usage(5, 2)),
+        (
+            {
+                "prompt_tokens": 5,
+                "completion_tokens": 2,
+                "prompt_tokens_details": {"cached_tokens": 4},
+                "completion_tokens_details": {"reasoning_tokens": 1},
+            },
+            Usage(5, 2, 4, 1),
+        ),
+        ({"prompt_tokens": 5, "prompt_cache_hit_tokens": 3}, Usage(5, None, 3)),
+        (
+            {"prompt_tokens": 5, "prompt_cache_hit_tokens": 3, "prompt_tokens_details": None},
+            Usage(5, None, 3),
+        ),
+        ({"prompt_tokens": "5", "completion_tokens": True, "prompt_tokens_details": []}, Usage()),
+        ({"prompt_tokens": 0, "prompt_tokens_details": {"cached_tokens": 0}}, Usage(0, None, 0)),
+    ],
+)
+def test_tokens_are_read_where_they_are_and_none_are_made_up(usage: Any, numbers: Usage) -> None:
+    assert usage_numbers(usage) == numbers
