@@ -1,0 +1,60 @@
+"""LocalCode: a gateway between coding agents and language models.
+
+`create_app` wires everything, top to bottom. Importing this does nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config.catalog import Catalog
+    from app.config.settings import Settings
+
+__version__ = "0.1.0"
+
+
+def create_app(settings: Settings, catalog: Catalog) -> Flask:
+    """The WSGI application that serves a catalog. `extensions["renew"](catalog)` exchanges it."""
+    import time
+
+    from flask import Flask
+
+    from app import logs
+    from app.backends.http import Http
+    from app.backends.image_fetch import inline_images
+    from app.backends.litellm_client import LiteLLM
+    from app.backends.relay import Relay
+    from app.backends.retrying import Retrying
+    from app.config.catalog import needs_litellm
+    from app.gateway import Gateway
+    from app.routes import access, chat, failures, health, models
+    from app.types import Backend, CarrierName
+
+    via = f"1.1 localcode-{settings.instance}"
+    litellm = LiteLLM(via)
+    backends: dict[CarrierName, Backend] = {
+        "relay": Retrying(Relay(Http(), via)),
+        "litellm": Retrying(litellm),
+    }
+    gateway = Gateway(catalog, backends, inline_images)
+
+    def renew(catalog: Catalog) -> None:
+        logs.learn(catalog.secrets)
+        gateway.catalog = catalog
+        if needs_litellm(catalog):
+            litellm.load_in_background()
+
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body, STARTED=time.monotonic(), VERSION=__version__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
+    app.extensions.update(gateway=gateway, renew=renew)
+    access.guard(app, settings, via)
+    failures.handle(app)
+    for blueprint in (health.bp, models.bp, chat.bp):
+        app.register_blueprint(blueprint)
+        app.register_blueprint(blueprint, name=f"v1_{blueprint.name}", url_prefix="/v1")
+    renew(catalog)
+    return app

@@ -1,0 +1,229 @@
+"""The carrier `litellm`: whatever speaks no dialect of a client's is called through LiteLLM.
+
+Each call runs in a thread of its own, for LiteLLM cannot be interrupted: that thread reads;
+the one that serves the client takes what has come, looks after client and limits twice a
+second, and can end the call at any time (`litellm_scope` says how). `docs/litellm.md` names
+the rules by which LiteLLM is called, and what it changes all the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from functools import lru_cache
+from typing import Any
+
+import structlog
+
+from app.backends.litellm_errors import forget, problem
+from app.backends.litellm_loading import Library, Loaded
+from app.backends.litellm_reading import dumped, pieces, shut
+from app.backends.litellm_running import Pipe, Running
+from app.backends.litellm_scope import Scope
+from app.errors import GatewayError, UpstreamCut, UpstreamGarbage
+from app.types import Call, Chunk, Completion, Stream, Target
+from app.utils.answers import answer_in
+from app.utils.codec import loads
+from app.utils.formatter import broken, chunks_of
+from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
+from app.utils.litellm_request import keywords, sorted_fields
+from app.utils.problems import error_in, problem_of, status_in
+
+log = structlog.get_logger("app.litellm")
+
+
+class LiteLLM:
+    """Calls targets by `litellm.completion`. `via` marks what this gateway sent, so that a loop is found."""
+
+    def __init__(self, via: str, library: Library | None = None) -> None:
+        self._via = via
+        self._library = library or Library()
+
+    def load_in_background(self) -> None:
+        """Begin to import LiteLLM; the first calls wait for it."""
+        self._library.load_in_background()
+
+    def complete(self, call: Call) -> Completion:
+        with closing(self._begin(call, streaming=False)) as running:
+            answers = [answer for batch in running for answer in batch]
+        return answers[0]
+
+    def stream(self, call: Call) -> Stream:
+        return self._begin(call, streaming=True)
+
+    def _begin(self, call: Call, streaming: bool) -> Running:
+        loaded = self._library.wait(call.client.alive)
+        call.trace.tries += 1
+        scope = Scope(
+            call.target.timeouts,
+            streaming=streaming,
+            once=call.target.litellm_provider is None,
+            without=lambda name: unwanted(name, call.target),
+        )
+        running = Running(call, scope, pipe := Pipe())
+        work = Work(loaded, call, scope, self._via)
+        threading.Thread(target=work.run, args=(pipe,), name="litellm-call", daemon=True).start()
+        return running
+
+
+def unwanted(header: str, target: Target) -> bool:
+    """Whether the OpenAI SDK adds a header that the target has no business to see."""
+    if target.litellm_provider is not None or header in {name.lower() for name in target.headers}:
+        return False
+    if header == "authorization":
+        return not target.api_key
+    return header.startswith("x-stainless-") or header in ("openai-organization", "openai-project")
+
+
+class Work:
+    """The side of a call that runs in its own thread."""
+
+    def __init__(self, loaded: Loaded, call: Call, scope: Scope, via: str) -> None:
+        self._loaded = loaded
+        self._call = call
+        self._target = call.target
+        self._scope = scope
+        self._via = via
+        self._begun = False
+
+    def run(self, pipe: Pipe) -> None:
+        found: GatewayError | None = None
+        self._loaded.internal.set(True)
+        try:
+            with self._scope, closing(self._stream() if self._scope.streaming else self._plain()) as answers:
+                for answer in answers:
+                    self._begun = True
+                    if not pipe.put(answer):
+                        break
+        except BaseException as failure:  # it must reach whoever waits
+            found = self._problem(failure)
+        finally:
+            pipe.finish(found)
+
+    # ------------------------------------------------------------------ plain
+
+    def _plain(self) -> Generator[Completion]:
+        """One answer: of an OpenAI-compatible target the one on the wire, whatever LiteLLM makes of it."""
+        translated: Completion = {}
+        failure: Exception | None = None
+        try:
+            translated = dumped(self._ask())
+        except Exception as caught:
+            failure = caught
+        body = self._answered()
+        raw = _json(body)
+        compatible = self._target.litellm_provider is None
+        if body is not None and (compatible or (failure and not _is_foreign(raw))):
+            yield answer_in(body, self._target)
+        elif failure is not None and body is not None:
+            raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered what LiteLLM cannot read")
+        elif failure is not None:
+            raise failure
+        else:
+            answer = plain(translated, raw)
+            self._check(answer)
+            yield answer
+
+    def _answered(self) -> bytes | None:
+        """The whole body of an answer that was none of an error."""
+        heard = self._scope.heard
+        if heard is None or heard.status >= 300 or not heard.whole or not heard.kept:
+            return None
+        return self._loaded.body_of(heard)
+
+    # ----------------------------------------------------------------- stream
+
+    def _stream(self) -> Generator[Chunk]:
+        options = self._call.body.get("stream_options") or {}
+        reader = ChunkReader(usage_asked=options.get("include_usage") is True)
+        stream = self._ask()
+        try:
+            for translated, raw in pieces(stream):
+                chunk = reader.read(translated, raw)
+                if chunk is not None:
+                    self._check(chunk)
+                    yield chunk
+        finally:
+            shut(stream)
+        yield from self._end(reader)
+
+    def _end(self, reader: ChunkReader) -> Iterator[Chunk]:
+        if self._target.mock_response is not None:
+            yield {
+                "object": "chat.completion.chunk",
+                "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+            }
+        elif not self._begun:
+            yield from self._instead()
+        elif not reader.finished:
+            raise UpstreamCut(f"the stream of '{self._target.alias}' ended before the answer was finished")
+        else:
+            yield from reader.end()
+
+    def _instead(self) -> Iterator[Chunk]:
+        """What came in place of events: a plain answer, an error, a page, or nothing."""
+        body = self._answered()
+        if self._target.litellm_provider is None:
+            yield from chunks_of(answer_in(body or b"", self._target))
+        elif said := error_in(_json(body)):
+            raise problem_of(said, status_in(said), self._target)
+        else:
+            raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered no event of a stream")
+
+    def _check(self, chunk: Chunk) -> None:
+        """Raises the error that an answer says it is."""
+        if "choices" not in chunk and (said := error_in(chunk)):
+            raise problem_of(said, status_in(said), self._target)
+        if finish := broken_finish(chunk):
+            raise broken(self._target, finish)
+
+    # ------------------------------------------------------------------- both
+
+    def _ask(self) -> Any:
+        target = self._target
+        supported = supported_by(self._loaded, target.litellm_provider, target.model)
+        fields = sorted_fields(self._call.body, target.litellm_provider, supported)
+        if fields.ignored:
+            log.debug("litellm_fields_ignored", alias=target.alias, fields=fields.ignored)
+        words = keywords(target, fields, self._via)
+        return self._loaded.litellm.completion(**words, timeout=self._loaded.limits(target.timeouts))
+
+    def _problem(self, failure: BaseException) -> GatewayError:
+        heard = self._scope.heard
+        answer = None
+        if heard is not None:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in heard.headers}
+            answer = heard.status, headers, self._loaded.body_of(heard)
+        found = problem(failure, self._target, answer, self._begun)
+        if not isinstance(failure, GatewayError):
+            log.debug(
+                "litellm_failed",
+                alias=self._target.alias,
+                raised=type(failure).__name__,
+                became=type(found).__name__,
+            )
+        forget(failure)
+        return found
+
+
+@lru_cache(maxsize=256)
+def supported_by(loaded: Loaded, provider: str | None, model: str) -> frozenset[str]:
+    """The parameters of chat that LiteLLM knows how to put to a provider."""
+    if provider is None:
+        return frozenset()
+    return frozenset(
+        loaded.litellm.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
+    )
+
+
+def _is_foreign(raw: Any) -> bool:
+    """Whether an answer is in a shape that only LiteLLM can read: no chat completion, and no error either."""
+    return isinstance(raw, dict | list) and not is_chat(raw) and error_in(raw) is None
+
+
+def _json(body: bytes | None) -> Any:
+    try:
+        return None if body is None else loads(body)
+    except ValueError:
+        return None

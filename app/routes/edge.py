@@ -1,0 +1,194 @@
+"""Between HTTP and the gateway: the same for every dialect.
+
+A route says which dialect it speaks; here the body is read, the request served, and
+whatever comes out, an answer, a stream or an error, leaves in that dialect.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterable, Iterator
+from math import ceil
+from typing import Any
+from uuid import uuid4
+
+from flask import Request, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app import logs
+from app.errors import BadRequest, BodyTooLarge, ClientLeft, GatewayError, WrongMedia
+from app.gateway import Gateway, ServedStream
+from app.routes.departure import watcher
+from app.types import ChatRequest, Client, Dialect, Trace
+from app.utils.codec import dumps, loads
+from app.utils.headers import passing, sane_id, session_of
+
+KEEP_ALIVE = 15.0
+"""Seconds of upstream silence after which a stream shows a sign of life."""
+
+
+def answer_in(dialect: Dialect) -> Response:
+    """Serve the current request in a dialect. Raises the family of `app.errors`."""
+    gateway: Gateway = current_app.extensions["gateway"]
+    client = g.client
+    record = g.record = Record(dialect, client)
+    raw = body_of(request)
+    asked = dialect.parse(raw)
+    record.begin(asked, request.content_length or 0)
+    if asked.stream:
+        stream = gateway.stream(asked, client, record.trace)
+        return _served(EventBody(stream, dialect, record), record.trace, _STREAM)
+    answer = dialect.render(gateway.complete(asked, client, record.trace))
+    record.end(200)
+    return _served([answer], record.trace, {**_JSON, "Content-Length": str(len(answer))})
+
+
+def client_of(request: Request) -> Client:
+    """Who asks: the ids it gave (a request id is made if it gave none), and a way to see it leave."""
+    headers = request.headers
+    return Client(
+        request_id=sane_id(headers.get("x-request-id")) or f"req_{uuid4().hex}",
+        session=session_of(headers),
+        headers=passing(headers.items()),
+        alive=watcher(request.environ),
+    )
+
+
+def body_of(request: Request) -> Any:
+    """The request's JSON. Raises BadRequest with the place of the mistake, BodyTooLarge, WrongMedia."""
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding != "identity":
+        raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
+    try:
+        data = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        _drain(request)
+        limit = (request.max_content_length or 0) / 2**20
+        raise BodyTooLarge(
+            f"the body is larger than {limit:g} MB (LOCALCODE_MAX_BODY_MB sets the limit)"
+        ) from None
+    try:
+        return loads(data)
+    except ValueError as problem:
+        why = "it is empty" if not data.strip() else str(problem)
+        raise BadRequest(f"the body is not JSON: {why}", code="invalid_json") from None
+
+
+def _drain(request: Request) -> None:
+    """Read on for a while and throw it away: a client that still sends would lose the answer."""
+    rest = 4 * (request.max_content_length or 0)
+    stream = request.environ["wsgi.input"]
+    while rest > 0 and (data := stream.read(min(rest, 2**20))):
+        rest -= len(data)
+
+
+_JSON = {"Content-Type": "application/json"}
+_STREAM = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+
+
+def _served(body: Iterable[bytes], trace: Trace, headers: dict[str, str]) -> Response:
+    response = Response(body, headers=headers, direct_passthrough=True)
+    return marked(response, trace)
+
+
+def marked(response: Response, trace: Trace) -> Response:
+    """With the headers that say who served it and how many tries that took."""
+    if trace.target:
+        response.headers["x-localcode-target"] = trace.target.name
+        response.headers["x-localcode-attempts"] = str(trace.tries)
+    return response
+
+
+def refused(problem: GatewayError, dialect: Dialect) -> Response:
+    """An error before the first byte of an answer, as its status and the dialect's error body."""
+    response = Response(dumps(dialect.error(problem)), problem.status, headers=_JSON)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(ceil(problem.retry_after))
+    record: Record | None = g.get("record")
+    if record:
+        record.end(problem.status, problem)
+        marked(response, record.trace)
+    return response
+
+
+class EventBody:
+    """The bytes of a stream: ends cleanly only when the answer did, else breaks off after an error event."""
+
+    def __init__(self, stream: ServedStream, dialect: Dialect, record: Record) -> None:
+        self._stream = stream
+        self._dialect = dialect
+        self._record = record
+        self._problem: Exception | None = None
+        self._whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._events()
+        except ClientLeft as problem:
+            self._problem = problem
+        except GatewayError as problem:
+            self._problem = problem
+            yield self._dialect.error_event(problem)
+        except Exception as problem:
+            self._problem = problem
+            yield self._dialect.error_event(internal(problem, self._record.client.request_id))
+        if self._problem:
+            # gunicorn closes the connection without the last chunk, and stays quiet about it
+            raise BrokenPipeError(errno.EPIPE, "the answer broke off")
+
+    def _events(self) -> Iterator[bytes]:
+        encode = self._dialect.encode
+        spoken = time.monotonic()
+        for batch in self._stream:
+            if batch:
+                yield encode(batch)
+                spoken = time.monotonic()
+            elif time.monotonic() - spoken >= KEEP_ALIVE:
+                yield self._dialect.ALIVE
+                spoken = time.monotonic()
+        self._whole = True
+        yield self._dialect.END
+
+    def close(self) -> None:
+        """Called by the server, always: after the last byte, or when the client has gone."""
+        self._stream.close()
+        if not self._whole and self._problem is None:
+            self._problem = ClientLeft("the client closed the connection")
+        self._record.end(200, self._problem)
+
+
+def internal(problem: Exception, request_id: str) -> GatewayError:
+    """Our own mistake: the stack goes to the log, the client learns that there is one."""
+    logs.failure(request_id, problem)
+    return GatewayError("the gateway failed: see its log for this request id", code="internal_error")
+
+
+class Record:
+    """One request's way through the log: a line when it comes, one when it ends."""
+
+    def __init__(self, dialect: Dialect, client: Client) -> None:
+        self.trace = Trace(started=time.monotonic())
+        self._dialect = dialect
+        self.client = client
+        self._asked: ChatRequest | None = None
+        self._view: logs.DebugView | None = None
+        self._ended = False
+
+    def begin(self, asked: ChatRequest, size: int) -> None:
+        self._asked = asked
+        logs.request_started(self.client, self._dialect.name, asked, size)
+        self._view = self.trace.view = logs.debug_view(self.client)
+        if self._view:
+            self._view.request(asked.body)
+
+    def end(self, status: int, problem: Exception | None = None) -> None:
+        if not self._ended:
+            self._ended = True
+            if self._view and problem:
+                self._view.error(problem)
+            logs.request_ended(self.client, self._dialect.name, self._asked, self.trace, status, problem)

@@ -1,0 +1,38 @@
+"""Every error that reaches Flask, as an answer in the dialect of the path that was asked for."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from app.dialects import openai_chat
+from app.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
+from app.routes.edge import internal, refused
+
+
+def handle(app: Flask) -> None:
+    @app.errorhandler(GatewayError)
+    def ours(problem: GatewayError) -> Response:
+        return refused(problem, openai_chat)
+
+    @app.errorhandler(HTTPException)
+    def theirs(problem: HTTPException) -> Response:
+        response = refused(_translated(problem), openai_chat)
+        if isinstance(problem, MethodNotAllowed) and problem.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(problem.valid_methods))
+        return response
+
+    @app.errorhandler(Exception)
+    def unforeseen(problem: Exception) -> Response:
+        return refused(internal(problem, g.client.request_id), openai_chat)
+
+
+def _translated(problem: HTTPException) -> GatewayError:
+    if isinstance(problem, NotFound):
+        return UnknownPath(
+            f"there is nothing at {request.method} {request.path}: see GET /v1/models, API_SPEC.md"
+        )
+    if isinstance(problem, MethodNotAllowed):
+        allowed = " or ".join(sorted(set(problem.valid_methods or ()) - {"OPTIONS", "HEAD"}))
+        return WrongMethod(f"{request.path} is asked with {allowed}, not {request.method}")
+    return BadRequest(problem.description or problem.name, status=problem.code)

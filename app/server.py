@@ -1,0 +1,103 @@
+"""LocalCode under gunicorn: start, stop and reload as people expect them.
+
+Ctrl-C stops at once when nothing runs; a running stream may finish, up to the graceful
+timeout, and a second Ctrl-C ends that too. SIGHUP reads the configuration again: a good
+file is swapped in whole without ending anything, a bad one changes nothing.
+
+The master only reads the configuration and watches its workers. It must not import the
+HTTP side: gevent has to patch a worker before the users of ssl are loaded, and LiteLLM
+hangs under gevent when it was loaded before the fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from app import logs
+from app.config.catalog import Catalog, ConfigError
+from app.config.settings import Settings
+
+KEEPALIVE = 75
+"""Seconds an idle client connection is kept; agents pause longer between turns than gunicorn's 2 s."""
+
+WORKER_CLASSES = {"gevent": "app.worker.GeventWorker", "gthread": "app.worker.ThreadWorker"}
+
+_log = logs.get("app.server")
+
+
+class Service(BaseApplication):
+    """What gunicorn runs. `read` reads the catalog anew; `catalog` is the last good one."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, read: Callable[[], Catalog]) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self._read = read
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        options: dict[str, Any] = {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": WORKER_CLASSES[settings.worker_class],
+            "worker_connections": 2000,
+            "threads": 1 if settings.worker_class == "gevent" else 600,
+            "timeout": 120,
+            "graceful_timeout": settings.graceful_timeout,
+            "keepalive": KEEPALIVE,
+            "backlog": 2048,
+            "loglevel": "warning",
+            "logger_class": logs.GunicornLogger,
+            "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The WSGI application, made in the worker."""
+        from app import create_app
+
+        return create_app(self.settings, self.catalog)
+
+    def renew(self) -> bool:
+        """Read the configuration again; False, with the reason in the log, when it cannot be used."""
+        try:
+            self.catalog = self._read()
+        except ConfigError as problem:
+            _log.error("configuration not reloaded: the old one goes on", problem=str(problem))
+            return False
+        return True
+
+    def run(self) -> None:
+        Master(self).run()
+
+
+class Master(Arbiter):
+    """gunicorn's arbiter, with SIGINT graceful first and SIGHUP handed to the workers."""
+
+    app: Any  # a Service
+
+    def handle_int(self) -> None:
+        signal.signal(signal.SIGINT, lambda *_: self.kill_workers(signal.SIGQUIT))
+        self.stop(graceful=True)
+        raise StopIteration
+
+    def reload(self) -> None:
+        if self.app.renew():
+            catalog = self.app.catalog
+            logs.learn(catalog.secrets)
+            _log.info("configuration reloaded", aliases=len(catalog.aliases), problems=len(catalog.problems))
+            self.kill_workers(signal.SIGHUP)
+
+
+def serve(settings: Settings, catalog: Catalog, read: Callable[[], Catalog]) -> None:
+    """Runs until a signal ends it."""
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    Service(settings, catalog, read).run()

@@ -1,0 +1,114 @@
+"""gunicorn's workers, with the signals that `app.server` promises."""
+
+from __future__ import annotations
+
+import signal
+import time
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from gunicorn.workers.base import Worker
+from gunicorn.workers.gthread import ThreadWorker as StockThreadWorker
+
+
+class Reloading(Worker):
+    """SIGHUP reloads the configuration; Ctrl-C is the master's business, which then sends SIGTERM."""
+
+    app: Any  # an app.server.Service
+    wsgi: Any
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, self.handle_hup)
+        signal.siginterrupt(signal.SIGHUP, False)
+
+    def handle_hup(self, sig: int, frame: FrameType | None) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        if self.app.renew():
+            self.wsgi.extensions["renew"](self.app.catalog)
+
+
+class ThreadWorker(Reloading, StockThreadWorker):
+    """A pool of threads."""
+
+
+try:
+    import gevent
+    from gevent.event import Event
+    from gevent.pool import Pool
+    from gevent.server import StreamServer
+    from gunicorn.workers.ggevent import GeventWorker as StockGeventWorker
+except ImportError:  # gevent is not installed: gthread still works
+    pass
+else:
+
+    class GeventWorker(Reloading, StockGeventWorker):
+        """Greenlets: hundreds of streams at once, each nearly free while it waits.
+
+        gunicorn's own loop looks once a second whether it should stop and then waits for
+        kept-alive connections too; this one stops as soon as the last request is served.
+        """
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.outdated = False
+            self.serving = 0
+
+        def init_process(self) -> None:
+            self.patch()
+            self.wake = Event()
+            gevent.hub.reinit()
+            super(StockGeventWorker, self).init_process()
+
+        def run(self) -> None:
+            servers = [self.listen(sock) for sock in self.sockets]
+            while self.alive:
+                self.notify()
+                self.wake.wait(1.0)
+                self.wake.clear()
+                if self.outdated:
+                    self.outdated = False
+                    self.renew()
+            for server in servers:
+                server.close()
+            self.finish()
+
+        def listen(self, sock: Any) -> StreamServer:
+            sock.setblocking(1)
+            server = StreamServer(
+                sock, handle=partial(self.handle, sock), spawn=Pool(self.worker_connections)
+            )
+            if self.cfg.workers > 1:
+                server.max_accept = 1
+            server.start()
+            return server
+
+        def finish(self) -> None:
+            """Wait for the requests that still run, no longer than the graceful timeout."""
+            until = time.monotonic() + self.cfg.graceful_timeout
+            while self.serving and time.monotonic() < until:
+                self.notify()
+                gevent.sleep(0.05)
+            if self.serving:
+                self.log.warning(
+                    "%d requests did not finish within %d s", self.serving, self.cfg.graceful_timeout
+                )
+
+        def handle_request(self, *args: Any) -> Any:
+            self.serving += 1
+            try:
+                return super().handle_request(*args)
+            finally:
+                self.serving -= 1
+
+        def handle_hup(self, sig: int, frame: FrameType | None) -> None:
+            self.outdated = True  # a handler runs inside the event loop, where nothing may wait
+            self.wake.set()
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            self.alive = False
+            self.wake.set()
