@@ -1,0 +1,39 @@
+"""The same promises over both carriers: each test of this folder runs once for either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.client import Asked, ask
+from tests.gateway import Gateway
+
+Ask = Callable[..., Asked]
+
+CARRIERS = {"relay": "model", "litellm": "lite"}
+
+
+@pytest.fixture(params=CARRIERS)
+def carrier(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def alias(carrier: str) -> str:
+    """The alias that leads to the scripted upstream by this carrier."""
+    return CARRIERS[carrier]
+
+
+@pytest.fixture
+def asking(gateway: Gateway, alias: str) -> Ask:
+    """`asking("cut", stream=True)`: asks the gateway for what the upstream's script gives.
+
+    `patient=True` asks by the alias that is set to try again.
+    """
+
+    def call(script: str, patient: bool = False, **body: Any) -> Asked:
+        return ask(gateway.url, f"{alias}-again" if patient else alias, script, **body)
+
+    return call
