@@ -50,8 +50,8 @@ full() {
 }
 
 checks() {
-    step "format" .venv/bin/ruff format --check --quiet
-    step "lint" .venv/bin/ruff check --quiet
+    step "format" .venv/bin/ruff format --check --output-format concise
+    step "lint" .venv/bin/ruff check --output-format concise
     step "types" .venv/bin/mypy
 }
 

@@ -563,9 +563,9 @@ def _sentence(ended: Mapping[str, Any]) -> str:
     words = [f"← {ended['status']} {ended['alias']}"]
     if ended["target"]:
         words.append(f"via {ended['target']}")
-    words.append(f"{ended['duration_ms'] / 1000:.2f}s")
+    words.append(_duration(ended["duration_ms"]))
     if ended["first_ms"] is not None:
-        words.append(f"(first {ended['first_ms'] / 1000:.2f}s)")
+        words.append(f"(first {_duration(ended['first_ms'])})")
     if ended["tokens_in"] is not None or ended["tokens_out"] is not None:
         words.append(_tokens(ended))
     words.append(f"tries {ended['tries']}")
@@ -576,6 +576,10 @@ def _sentence(ended: Mapping[str, Any]) -> str:
     if ended["error"]:
         words.append(f"{ended['error']}: {ended['message']}")
     return " ".join(words)
+
+
+def _duration(milliseconds: int) -> str:
+    return f"{milliseconds}ms" if milliseconds < 100 else f"{milliseconds / 1000:.2f}s"
 
 
 def _tokens(ended: Mapping[str, Any]) -> str:
@@ -616,6 +620,7 @@ class DebugView:
     def __init__(self, client: Client) -> None:
         self._id = client.request_id
         self._story = Story()
+        self._told = False
 
     @_harmless
     def request(self, body: Body) -> None:
@@ -644,11 +649,12 @@ class DebugView:
         """The whole answer, or without one: the end of a stream."""
         if answer is not None:
             self._say(self._story.feed(answer))
-        self._say(self._story.close())
+        self._tell()
 
     @_harmless
     def error(self, problem: BaseException) -> None:
-        """What went wrong: the stack of our own mistakes, the cause of the others."""
+        """What had come until then, and what went wrong: our own mistakes' stack, the others' cause."""
+        self._tell()
         if not isinstance(problem, GatewayError):
             _requests.debug(f"{ERROR} {type(problem).__name__}", id=self._id, exc_info=problem)
             return
@@ -657,6 +663,11 @@ class DebugView:
         self._say(
             [Line(ERROR, f"{problem.status} {_kind_of(problem)}: {preview(str(problem), 300, 200)}{because}")]
         )
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._say(self._story.close())
 
     def _say(self, lines: Iterable[Line]) -> None:
         for marker, text in lines:

@@ -59,10 +59,11 @@ class Tree:
         seen = by_ps(_ps())
         return Memory(sum(seen[pid].rss for pid in family(self.root, _parents_in(seen))) / 1e3, 0.0)
 
-    def busiest(self) -> int:
-        """The worker: the process that has used the most processor time."""
+    def worker(self) -> int:
+        """The process below the root that has used the most processor time, or the root alone."""
         used = self.cpu()
-        return max(used, key=lambda pid: used[pid])
+        below = [pid for pid in used if pid != self.root]
+        return max(below, key=lambda pid: used[pid], default=self.root)
 
     def _pids(self) -> list[int]:
         return family(self.root, _parents())

@@ -249,7 +249,7 @@ def profile(field: Field, seconds: float, target: Path) -> None:
                 program,
                 "record",
                 "--pid",
-                str(running.tree.busiest()),
+                str(running.tree.worker()),
                 "--duration",
                 str(int(seconds)),
             ]

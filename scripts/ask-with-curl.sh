@@ -34,6 +34,8 @@ chat() {
     expect "$what" "$status" "$pattern" -H 'Content-Type: application/json' -d "$body" "$URL/v1/chat/completions" "$@"
 }
 
+: >"$FOLDER/body" # curl makes none where it cannot connect
+
 HELLO='"messages": [{"role": "user", "content": "Hello"}]'
 
 expect "is healthy" 200 '"status": *"ok"' "$URL/health"

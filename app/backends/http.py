@@ -204,7 +204,7 @@ class Exchange:
                     self._parse(data)
             except (OSError, UpstreamError):
                 return False
-        return self.complete and self.clean and self._parser.should_keep_alive()
+        return self.complete and self.clean
 
     def _send(self, message: bytes) -> None:
         rest = memoryview(message)
@@ -325,8 +325,12 @@ class Exchange:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
+        if self.complete:
+            return
         if self.status >= 200:
             self.complete = True
+            # asked now, for a moment later the parser has forgotten the answer and says no
+            self.clean = self.clean and self._parser.should_keep_alive()
         else:  # 100 Continue, 103 Early Hints: the answer is still to come
             self.status = 0
             self.headers.clear()

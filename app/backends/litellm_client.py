@@ -115,15 +115,15 @@ class Work:
         raw = _json(body)
         compatible = self._target.litellm_provider is None
         if body is not None and (compatible or (failure and not _is_foreign(raw))):
-            yield answer_in(body, self._target)
-        elif failure is not None and body is not None:
-            raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered what LiteLLM cannot read")
-        elif failure is not None:
+            answer = answer_in(body, self._target)
+        elif failure is None:
+            answer = plain(translated, raw)
+        elif body is None:
             raise failure
         else:
-            answer = plain(translated, raw)
-            self._check(answer)
-            yield answer
+            raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered what LiteLLM cannot read")
+        self._check(answer)
+        yield answer
 
     def _answered(self) -> bytes | None:
         """The whole body of an answer that was none of an error."""

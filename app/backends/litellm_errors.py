@@ -204,10 +204,13 @@ def _of_status(causes: list[BaseException], target: Target) -> GatewayError | No
 
 
 def _by_class(failure: BaseException, target: Target) -> GatewayError:
+    while isinstance(inner := getattr(failure, "original_exception", None), BaseException):
+        failure = inner  # MidStreamFallbackError says 500 for whatever broke a stream
     rule = next((RULES[name] for name in _names(failure) if name in RULES), None)
-    if rule is None:
-        return _unexpected(target, "")
-    return rule(target, _words(failure))
+    words = _words(failure)
+    if words.startswith("LLM Provider NOT provided"):
+        return _misconfigured(target, words)
+    return rule(target, words) if rule else _unexpected(target, words)
 
 
 def _words(failure: BaseException) -> str:

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from app.types import Chunk
-from app.utils.litellm_answers import of_generic
+from app.utils.litellm_answers import is_chat, of_generic
+from app.utils.problems import error_in
 
 # Where the thing to be closed is kept, by the provider's code: a stream of the OpenAI SDK, a response,
 # an iterator over a response.
@@ -75,9 +76,23 @@ class Tap:
     def _standing_in_for(self, parse: Callable[..., Any]) -> Callable[..., Any]:
         def remember(chunk: Any) -> Any:
             self._raw = copy.deepcopy(chunk)  # the parsers edit it
-            return parse(chunk)
+            try:
+                return parse(chunk)
+            except Exception:  # some insist on fields that clients can do without
+                if is_chat(self._raw) and error_in(self._raw) is None:
+                    return Unread()
+                raise
 
         return remember
+
+
+class Unread:
+    """Stands for a chunk that LiteLLM could not parse; what it was made of says enough."""
+
+    choices: tuple[Any, ...] = ()
+
+    def model_dump(self, **options: Any) -> Chunk:
+        return {"choices": []}
 
 
 def harmless(line: str) -> str:

@@ -10,8 +10,8 @@ import errno
 import time
 from collections.abc import Iterable, Iterator
 from math import ceil
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from flask import Request, Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -48,7 +48,7 @@ def client_of(request: Request) -> Client:
     """Who asks: the ids it gave (a request id is made if it gave none), and a way to see it leave."""
     headers = request.headers
     return Client(
-        request_id=sane_id(headers.get("x-request-id")) or f"req_{uuid4().hex}",
+        request_id=sane_id(headers.get("x-request-id")) or f"req_{token_hex(8)}",
         session=session_of(headers),
         headers=passing(headers.items()),
         alive=watcher(request.environ),

@@ -237,14 +237,13 @@ _SHAPES = (
     _rule("pplx-", r"()pplx-[A-Za-z0-9]{20,}+"),
     _rule("nvapi-", r"()nvapi-[A-Za-z0-9_-]{20,}+"),
     _rule("xox", r"()xox[abeoprs]-[A-Za-z0-9-]{16,}+"),
-    _rule("npm_", rf"(){_APART}npm_[A-Za-z0-9]{{30,}}+"),
     _rule("hf_", rf"(){_APART}hf_[A-Za-z0-9]{{20,}}+"),
     _rule("r8_", rf"(){_APART}r8_[A-Za-z0-9]{{20,}}+"),
     _rule("eyj", rf"(){_APART}eyJ[A-Za-z0-9_-]{{8,}}+\.[A-Za-z0-9_-]{{8,}}+\.[A-Za-z0-9_-]*+"),
-    # z.ai's keys: 32 hexadecimal digits, a dot, 16 letters and digits.
+    # z.ai's keys: 32 hexadecimal digits, a dot, 16 letters and digits (or more, if something follows at once).
     _rule(
         ".",
-        r"()(?<![0-9a-f])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])",
+        r"()(?<![0-9a-f])[0-9a-f]{32}\.[A-Za-z0-9]{16,}+",
         only_if=r"\.(?<=[0-9a-f]{32}\.)[A-Za-z0-9]{16}",
     ),
     # Words such as sk-learn-pipelines have no digit.
@@ -347,13 +346,13 @@ def _keys_pattern(keys: tuple[str, ...]) -> re.Pattern[str] | None:
 
 # ─── hints ───────────────────────────────────────────────────────────────────────────────────────
 
-_COMMON = " eta:=_oi-.nsr0123456789dl/cumhgpfyb"
+_COMMON = " eta:=_oi-.nsr0123456789dl/umfpcyhgb"
 """The characters of log lines, the most frequent first; the others are rarer than these."""
 
 _ANY_CASE = "key|ookie|authoriz|x-auth|secret|passw|bearer|basic|curl"
 _AS_IT_IS = (
     "sk-|AIza|AKIA|ASIA|AQ.|gsk_|xai-|hf_|r8_|gho_|ghp_|ghr_|ghs_|ghu_|github_pat_|glpat-|pplx-|nvapi-|"
-    "eyJ|ya29.|xox|npm_|PRIVATE|@|sig=|auth=|signature="
+    "eyJ|ya29.|xox|PRIVATE|@|sig=|auth=|signature="
 )
 _BY_HAND = (
     ("k", r"(?<=[oO]k)[eE][nN](?![sS])"),  # "token", but not the "tokens" of every line

@@ -72,7 +72,7 @@ def _cut(text: str, longest: int, shortest: int) -> str:
 def as_json(value: Any) -> str:
     """The value as JSON: long texts cut, files and pictures named by kind and size."""
     try:
-        return clipped(dumps(_without_bulk(value)).decode())
+        return clipped(dumps(_without_bulk(value)).decode(), 2 * LONGEST)  # so that one long text fits
     except (TypeError, ValueError, RecursionError):
         return preview(f"<{type(value).__name__} that is no JSON>")
 

@@ -51,6 +51,9 @@ _WRONG_KEY = re.compile(
 )
 
 
+_ZEN_ONLY = re.compile(r"only be used (?:from )?(?:with)?in opencode", re.I)
+
+
 def problem_from(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> GatewayError:
     """The error for an upstream's answer that is none: any status from 300, header names in lower case."""
     said = error_in(_json(body))
@@ -66,6 +69,8 @@ def problem_of(
     message = tidy(_words(said.get("message")), target)
     code = _word(said.get("code"))
     kind = _word(said.get("type")) or _word(said.get("status"))
+    if _ZEN_ONLY.search(message):
+        return own_key_needed(target)
     if status in (401, 403) or (status == 400 and _WRONG_KEY.search(message)):
         return refused_key(target, status)
     if status == 402 or (status == 429 and not _SPENT_CODES.isdisjoint((code, kind))):
@@ -100,6 +105,14 @@ def refused_key(target: Target, status: int) -> GatewayError:
     """The target did not accept our key. Says which variable to look at, never what the upstream said."""
     return UpstreamAuthentication(
         f"the provider of '{target.alias}' refused the gateway's key ({status}): check {_key(target)}"
+    )
+
+
+def own_key_needed(target: Target) -> GatewayError:
+    """OpenCode Zen keeps its shared key `public` for its own client."""
+    return UpstreamAuthentication(
+        f"the provider of '{target.alias}' serves the shared key 'public' to its own client only: "
+        f"set a key of your own in {_key(target)}"
     )
 
 

@@ -17,9 +17,7 @@ HELLO = "Hello from the upstream, with ünïcödé 漢字 😀."
     ["text", "split", "crlf", "cr", "lines", "no-space", "comments", "gzip", "deflate", "until-close",
      "length", "extensions", "trailers", "interim", "json-always", "sse-always", "bare", "loris", "stale"],
 )  # fmt: skip
-def test_text_arrives_whole_however_it_travels(asking: Ask, carrier: str, script: str, stream: bool) -> None:
-    if carrier == "litellm" and (script, stream) in LITELLM_CANNOT:
-        pytest.skip("named in docs/litellm.md")
+def test_text_arrives_whole_however_it_travels(asking: Ask, script: str, stream: bool) -> None:
     asked = asking(script, stream=stream)
 
     assert asked.status == 200, asked.raw
@@ -27,9 +25,6 @@ def test_text_arrives_whole_however_it_travels(asking: Ask, carrier: str, script
     assert asked.finish == "stop"
     assert not asked.broken
     assert asked.done == stream
-
-
-LITELLM_CANNOT: set[tuple[str, bool]] = set()
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])

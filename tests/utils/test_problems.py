@@ -557,3 +557,11 @@ def test_without_a_variable_the_provider_of_the_key_is_named() -> None:
 )
 def test_an_upstreams_words_are_tidied(message: str, over: dict[str, Any], becomes: str) -> None:
     assert tidy(message, target(**over)) == becomes
+
+
+def test_a_shared_key_that_is_for_another_client_is_explained() -> None:
+    said = b'{"type":"error","error":{"message":"This model can only be used from within OpenCode"}}'
+    problem = problem_from(403, {}, said, target(key_variable="OPENCODE_API_KEY", api_key="public"))
+
+    assert problem.status == 400
+    assert "set a key of your own in OPENCODE_API_KEY" in str(problem)
