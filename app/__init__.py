@@ -49,6 +49,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
 
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, STARTED=time.monotonic(), VERSION=__version__)
+    app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     app.extensions.update(gateway=gateway, renew=renew)
     access.guard(app, settings, via)

@@ -46,13 +46,14 @@ def main() -> None:
 )
 def serve(**given: Any) -> None:
     """Start the gateway."""
+    from app import logs, server
+
     settings, catalog = _configuration(**given)
     try:
         settings.refuse_open_door()
+        server.refuse_taken_address(settings)
     except ConfigError as problem:
         _refuse(problem)
-    from app import logs, server
-
     click.echo(report(catalog))
     click.echo(
         f"\nLocalCode {__version__} on {_url(settings)}/v1  (Ctrl-C stops, SIGHUP reloads {catalog.source})\n"

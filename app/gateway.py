@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from app.config.catalog import Catalog
 from app.errors import TargetUnavailable
@@ -28,6 +29,9 @@ from app.types import (
 from app.utils.formatter import ChatStream, finished, prepared
 from app.utils.model_resolver import resolve
 
+InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
+"""Puts the pictures that a target must not fetch itself into the body, or refuses them."""
+
 
 class Gateway:
     """Serves chat requests by the catalog. The catalog may be exchanged while requests run."""
@@ -36,7 +40,7 @@ class Gateway:
         self,
         catalog: Catalog,
         backends: Mapping[CarrierName, Backend],
-        inline_images: Callable[[Body, Target], Body] = lambda body, target: body,
+        inline_images: InlineImages = lambda body, target, alive: body,
     ) -> None:
         self.catalog = catalog
         self._backends = backends
@@ -66,7 +70,7 @@ class Gateway:
 
     def _call(self, request: ChatRequest, client: Client, trace: Trace) -> Call:
         target = trace.target = self.choose(request)
-        body = self._inline_images(prepared(request, target), target)
+        body = self._inline_images(prepared(request, target), target, client.alive)
         if trace.view:
             trace.view.target(target, body)
         return Call(target, body, client, trace, deadline=trace.started + target.timeouts.total)

@@ -11,8 +11,10 @@ hangs under gevent when it was loaded before the fork.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,13 @@ KEEPALIVE = 75
 """Seconds an idle client connection is kept; agents pause longer between turns than gunicorn's 2 s."""
 
 WORKER_CLASSES = {"gevent": "app.worker.GeventWorker", "gthread": "app.worker.ThreadWorker"}
+
+HELD = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP})
+"""What a new worker holds back until it can act on it. Between the fork and its own handlers a signal would
+go to a copy of the master's, and be lost: Ctrl-C right after the start then took the graceful timeout."""
+
+GRACE = 2
+"""Seconds that a worker has beyond the graceful timeout to say what did not finish, before it is killed."""
 
 _log = logs.get("app.server")
 
@@ -50,7 +59,7 @@ class Service(BaseApplication):
             "worker_connections": 2000,
             "threads": 1 if settings.worker_class == "gevent" else 600,
             "timeout": 120,
-            "graceful_timeout": settings.graceful_timeout,
+            "graceful_timeout": settings.graceful_timeout + GRACE,
             "keepalive": KEEPALIVE,
             "backlog": 2048,
             "loglevel": "warning",
@@ -89,12 +98,41 @@ class Master(Arbiter):
         self.stop(graceful=True)
         raise StopIteration
 
+    def spawn_worker(self) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
     def reload(self) -> None:
         if self.app.renew():
             catalog = self.app.catalog
             logs.learn(catalog.secrets)
             _log.info("configuration reloaded", aliases=len(catalog.aliases), problems=len(catalog.problems))
             self.kill_workers(signal.SIGHUP)
+
+
+def refuse_taken_address(settings: Settings) -> None:
+    """Raises ConfigError if nobody can listen there. gunicorn would try for five seconds and say less."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+    except OSError as problem:
+        raise _refusal(settings, problem) from None
+
+
+def _refusal(settings: Settings, problem: OSError) -> ConfigError:
+    if problem.errno == errno.EADDRINUSE:
+        mend = f"stop what listens there (lsof -i :{settings.port} names it), or choose another with --port"
+        return ConfigError("LOCALCODE_PORT", f"port {settings.port} is in use", mend)
+    if problem.errno == errno.EACCES:
+        why = f"this user may not listen on port {settings.port}"
+        return ConfigError("LOCALCODE_PORT", why, "choose one above 1023")
+    why = f"{settings.host} is no address of this machine ({problem.strerror or problem})"
+    return ConfigError("LOCALCODE_HOST", why, "for example 127.0.0.1, or 0.0.0.0 for all of them")
 
 
 def serve(settings: Settings, catalog: Catalog, read: Callable[[], Catalog]) -> None:

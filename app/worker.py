@@ -11,6 +11,8 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker as StockThreadWorker
 
+from app.server import HELD
+
 
 class Reloading(Worker):
     """SIGHUP reloads the configuration; Ctrl-C is the master's business, which then sends SIGTERM."""
@@ -23,6 +25,11 @@ class Reloading(Worker):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, self.handle_hup)
         signal.siginterrupt(signal.SIGHUP, False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD - {signal.SIGHUP})
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # now there is something to renew
 
     def handle_hup(self, sig: int, frame: FrameType | None) -> None:
         self.renew()
@@ -89,14 +96,13 @@ else:
 
         def finish(self) -> None:
             """Wait for the requests that still run, no longer than the graceful timeout."""
-            until = time.monotonic() + self.cfg.graceful_timeout
+            patience = self.app.settings.graceful_timeout
+            until = time.monotonic() + patience
             while self.serving and time.monotonic() < until:
                 self.notify()
                 gevent.sleep(0.05)
             if self.serving:
-                self.log.warning(
-                    "%d requests did not finish within %d s", self.serving, self.cfg.graceful_timeout
-                )
+                self.log.warning("%d requests did not finish within %d s", self.serving, patience)
 
         def handle_request(self, *args: Any) -> Any:
             self.serving += 1

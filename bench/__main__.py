@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import contestants, report, runs
 from bench.contestants import CACHE, HERE, CannotRun, Contestant
-from bench.machine import machine
+from bench.machine import busy, machine
 from bench.processes import Tree, WorkerChanged
 from bench.report import Mark, Results, Sample
 
@@ -49,6 +49,7 @@ class Bench:
         self.options = options
         self.work = work
         self.upstream = upstream
+        self.busy = busy()
 
     def contestants(self, default: str) -> list[Contestant]:
         port = self.upstream[0]
@@ -84,7 +85,7 @@ class Bench:
         ]
         for name in own:
             parts += [f"Ratios of {name}:", report.ratios(results, name), report.delay_verdict(results, name)]
-        parts += [report.noise(results)]
+        parts += [report.noise(results), report.beside(results)]
         return "\n\n".join(parts)
 
     def starts(self) -> str:
@@ -119,7 +120,7 @@ class Bench:
         return ""
 
     def circumstances(self) -> str:
-        return f"{time.strftime('%Y-%m-%d')}, {machine()}."
+        return f"{time.strftime('%Y-%m-%d')}, {machine()}, {self.busy}."
 
     def keep(self, name: str, found: Sequence[Sample] | Sequence[Mark]) -> None:
         """Every single measurement, for whoever wants more than medians."""

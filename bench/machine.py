@@ -11,6 +11,11 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({_processor()}), {_system()}, Python {platform.python_version()}"
 
 
+def busy() -> str:
+    """What else it had to do when the run began; the less, the better the numbers."""
+    return f"load average before the run {os.getloadavg()[0]:.1f}"
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

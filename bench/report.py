@@ -139,10 +139,9 @@ class Results:
         costs = self.values(contestant, scenario, lambda s: s.cpu / max(s.requests, 1))
         return (max(costs) - min(costs)) / median(costs) if costs else 0.0
 
-    def harness_share(self, contestant: str) -> float:
-        """Processor time of load generator and upstream beside the contestant's."""
-        own = [s for s in self.samples if s.contestant == contestant]
-        return sum(s.harness_cpu for s in own) / sum(s.cpu for s in own)
+    def harness(self, contestant: str, scenario: str) -> float | None:
+        """Microseconds of load generator and upstream together, per event or request."""
+        return self.median(contestant, scenario, lambda s: 1e6 * s.harness_cpu / (s.events or s.requests))
 
 
 def measures(results: Results, bodies: dict[str, Body]) -> str:
@@ -267,6 +266,17 @@ def many_table(samples: Sequence[Sample]) -> str:
         delays = [number(sample.delay_p50), number(sample.delay_p99)]
         rows.append([sample.contestant, str(sample.requests), "0", *delays, cost])
     return markdown(rows)
+
+
+def beside(results: Results) -> str:
+    """What load generator and upstream themselves cost, so that nobody need wonder."""
+    name = results.contestants[0]
+    costs = (results.harness(name, scenario) or 0.0 for scenario in ("plain", "stream", "paced"))
+    plain, stream, paced = map(number, costs)
+    return (
+        f"Load generator and upstream together, beside {name}: {plain} µs of processor time per plain "
+        f"request, {stream} µs per unpaced and {paced} µs per paced event."
+    )
 
 
 def placed(page: str, section: str, text: str) -> str:

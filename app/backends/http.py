@@ -275,7 +275,7 @@ class Exchange:
             self._heard += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.clean = False
             self._failure = UpstreamGarbage(f"{self.wait.whom} does not speak proper HTTP")
         if not self._head_done and self._heard > LONGEST_HEAD:
@@ -311,7 +311,7 @@ class Exchange:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_done:  # a trailer
             return
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:

@@ -9,6 +9,7 @@ environment are not used: they would resolve the name again, on their own.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -75,19 +76,21 @@ class Fetcher:
     connect: Callable[[Address, int, float], socket.socket] = connected
     is_public: Callable[[Address], bool] = is_public
     context: Callable[[], ssl.SSLContext] = trust
+    seconds: float = SECONDS
+    biggest: int = BIGGEST
 
     def fetch(self, url: str, alive: Callable[[], None] = lambda: None) -> str:
         """The picture as a data: URL. Raises BadRequest that names the host, and what `alive` raises."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + self.seconds
         for _ in range(MOST_REDIRECTS + 1):
             place = _checked(url)
             try:
                 exchange = self._ask(place, deadline, alive)
                 with closing(exchange.sock):
                     if exchange.status not in (301, 302, 303, 307, 308):
-                        return _as_data(exchange, place)
+                        return _as_data(exchange, place, self.biggest)
                     url = urljoin(url, exchange.headers.get("location", ""))
-            except (OSError, UpstreamError) as problem:
+            except (OSError, UpstreamError, UnicodeError) as problem:
                 raise _failed(place, _why(problem)) from None
         raise _failed(place, "it redirects too often")
 
@@ -99,7 +102,7 @@ class Fetcher:
             sock.settimeout(max(0.1, min(5.0, deadline - time.monotonic())))
             if place.scheme == "https":
                 sock = self.context().wrap_socket(sock, server_hostname=host)
-            patience = Timeouts(header=SECONDS, chunk=5.0, total=SECONDS)
+            patience = Timeouts(header=self.seconds, chunk=5.0, total=self.seconds)
             exchange = Exchange(sock, Wait(patience, deadline, alive, "it"))
             if not exchange.ask(_request(place)):
                 raise OSError("it closed the connection without an answer")
@@ -142,7 +145,9 @@ def inline_images(
     return replaced(body, {place.path: found[place.url] for place in places})
 
 
-def _at(places: list[Place], url: str, fetch: Callable[[str, Callable[[], None]], str], alive: Callable[[], None]) -> str:
+def _at(
+    places: list[Place], url: str, fetch: Callable[[str, Callable[[], None]], str], alive: Callable[[], None]
+) -> str:
     try:
         return fetch(url, alive)
     except BadRequest as problem:
@@ -167,12 +172,9 @@ def _checked(url: str) -> SplitResult:
 def _request(place: SplitResult) -> bytes:
     path = quote(place.path or "/", safe="/%:@!$&'()*+,;=~")
     query = f"?{quote(place.query, safe='/%:@!$&()*+,;=~?')}" if place.query else ""
-    host = (place.hostname or "").encode("idna").decode() if not _is_ip(place) else place.netloc
-    if not _is_ip(place) and place.port:
-        host = f"{host}:{place.port}"
     lines = (
         f"GET {path}{query} HTTP/1.1",
-        f"Host: {host}",
+        f"Host: {place.netloc.encode('idna').decode() if not place.netloc.isascii() else place.netloc}",
         "Accept: image/*",
         "Accept-Encoding: identity",
         "User-Agent: LocalCode",
@@ -181,38 +183,37 @@ def _request(place: SplitResult) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _is_ip(place: SplitResult) -> bool:
-    try:
-        ipaddress.ip_address(place.hostname or "")
-    except ValueError:
-        return False
-    return True
+_PICTURE = re.compile(r"image/[a-z0-9.+\-]+")
 
 
-def _as_data(exchange: Exchange, place: SplitResult) -> str:
+def _as_data(exchange: Exchange, place: SplitResult, biggest: int) -> str:
     if exchange.status != 200:
         raise _failed(place, f"it answered {exchange.status}")
     kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not kind.startswith("image/") or not kind.isascii():
+    if not _PICTURE.fullmatch(kind):
         raise _failed(place, "it is no picture")
+    too_big = _failed(place, f"it is larger than {biggest // 1024} kB")
+    told = exchange.headers.get("content-length", "")
+    if told.isdigit() and int(told) > biggest:
+        raise too_big
     parts: list[bytes] = []
     size = 0
     while (data := exchange.read()) != b"":
         parts.append(data or b"")
         size += len(data or b"")
-        if size > BIGGEST:
-            raise _failed(place, f"it is larger than {BIGGEST // 1024 // 1024} MB")
+        if size > biggest:
+            raise too_big
     return f"data:{kind};base64,{b64encode(b''.join(parts)).decode()}"
 
 
-def _why(problem: OSError | UpstreamError) -> str:
+def _why(problem: Exception) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
         return "its certificate is not valid"
-    if isinstance(problem, socket.gaierror):
+    if isinstance(problem, socket.gaierror | UnicodeError):
         return "its host name is not known"
-    if isinstance(problem, UpstreamError):
-        return str(problem)
-    return (problem.strerror or str(problem) or "no connection").lower()
+    if isinstance(problem, OSError):
+        return (problem.strerror or str(problem) or "no connection").lower()
+    return str(problem)
 
 
 def _failed(place: SplitResult, why: str) -> BadRequest:

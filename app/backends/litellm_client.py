@@ -58,7 +58,6 @@ class LiteLLM:
         scope = Scope(
             call.target.timeouts,
             streaming=streaming,
-            once=call.target.litellm_provider is None,
             without=lambda name: unwanted(name, call.target),
         )
         running = Running(call, scope, pipe := Pipe())

@@ -155,7 +155,9 @@ def problem(
             return ContextTooLong(str(found))
         return found
     if "UnicodeEncodeError" in names:
-        return BadRequest("the request holds half a surrogate pair, which LiteLLM cannot send: no valid Unicode")
+        return BadRequest(
+            "the request holds half a surrogate pair, which LiteLLM cannot send: no valid Unicode"
+        )
     return (
         _of_event(causes, target)
         or _of_network(names, target, cut=begun or answer is not None)

@@ -82,7 +82,6 @@ class Scope:
         timeouts: Timeouts,
         *,
         streaming: bool = False,
-        once: bool = False,
         without: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.timeouts = timeouts
@@ -92,8 +91,7 @@ class Scope:
         self.heard: Heard | None = None
         """The last answer, once its head has come."""
         self.ended = False
-        self._once = once
-        self._asked = 0
+        self._asked: set[str] = set()
         self._lock = threading.Lock()
         self._sockets: list[Socket] = []
         self._bodies: list[Closable] = []
@@ -123,15 +121,18 @@ class Scope:
         for one in sockets:
             one.wake(self)
 
-    def ask(self, method: str) -> None:
-        """Raises Ended unless the call may send this request now."""
+    def ask(self, method: str, url: str) -> None:
+        """Raises Ended unless the call may send this request now.
+
+        Once to each address: LiteLLM tries again on its own, with other messages, whatever it was told.
+        """
         if self.ended:
             raise Ended("the call is over")
         if method != "POST":  # all that LiteLLM would GET is what a client's URL points at, or lists
             raise Ended(f"LiteLLM may not {method} anything")
-        if self._once and self._asked:
+        if url in self._asked:
             raise Ended("LiteLLM may not ask twice")
-        self._asked += 1
+        self._asked.add(url)
 
     def hold(self, socket: Socket) -> None:
         """The call uses this socket from now on. Raises Ended when the call is over."""

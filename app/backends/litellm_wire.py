@@ -47,7 +47,7 @@ class Transport(httpx.BaseTransport):
         if scope is None:
             raise httpx.ConnectError("LiteLLM may only call out for a request", request=request)
         with _as_httpx(request):
-            scope.ask(request.method)
+            scope.ask(request.method, str(request.url))
             reply = self._ask(_outgoing(request, scope), scope)
         body = Body(request, reply, scope)
         # A redirect would carry the key to wherever it points.

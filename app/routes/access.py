@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
 
 from app import logs
 from app.config.settings import Settings
-from app.errors import LoopDetected, WrongKey
+from app.errors import GatewayError, LoopDetected, WrongKey
 from app.routes.edge import client_of
+from app.utils.addresses import is_loopback
 
 OPEN_PATHS = {"/health", "/v1/health"}
 EXPOSED = ("x-request-id", "x-localcode-target", "x-localcode-attempts", "retry-after")
@@ -26,6 +29,13 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
         if via in request.headers.get("via", ""):
             raise LoopDetected(
                 "this request has been through this gateway before: one of its providers leads back to it"
+            )
+        if not settings.api_keys and is_foreign(request.headers.get("origin"), settings.cors_origins):
+            raise GatewayError(
+                "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin",
+                status=403,
+                type="invalid_request_error",
+                code="origin_not_allowed",
             )
         if settings.api_keys and needs_key(request) and not has_key(request, settings.api_keys):
             raise WrongKey(
@@ -44,18 +54,32 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
         CORS(app, origins=list(settings.cors_origins), expose_headers=list(EXPOSED))
 
 
+def is_foreign(origin: str | None, allowed: Collection[str]) -> bool:
+    """Whether a request comes from a web page of elsewhere.
+
+    Where no key is asked for, any page that somebody has open could post to this machine, without reading the
+    answer or (by a name that it lets point here) with. Apps have other schemes; only browsers send an origin.
+    """
+    if not origin or origin in allowed or "*" in allowed:
+        return False
+    try:
+        place = urlsplit(origin)
+    except ValueError:
+        return True
+    return origin == "null" or (place.scheme in ("http", "https") and not is_loopback(place.hostname or ""))
+
+
 def needs_key(request: Request) -> bool:
     """All but /health, which must not make the gateway call out either; a CORS preflight carries no key."""
-    if request.path in OPEN_PATHS:
+    if request.path.rstrip("/") in OPEN_PATHS:
         return "probe" in request.args
     return request.method != "OPTIONS"
 
 
 def has_key(request: Request, digests: frozenset[bytes]) -> bool:
-    """Whether the client's key is one of those; takes as long for a near miss as for any other."""
-    given = request.headers.get("x-api-key") or ""
+    """Whether one of the client's keys is one of those; takes as long for a near miss as for any other."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        given = token.strip() or given
-    digest = sha256(given.encode("utf-8", "surrogateescape")).digest()
-    return any([hmac.compare_digest(digest, known) for known in digests])  # noqa: C419  # compare with all
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    given = [key for key in (bearer, request.headers.get("x-api-key", "").strip()) if key]
+    found = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in given]
+    return any([hmac.compare_digest(digest, known) for digest in found for known in digests])  # noqa: C419  # compare with all

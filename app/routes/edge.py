@@ -6,15 +6,17 @@ whatever comes out, an answer, a stream or an error, leaves in that dialect.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import ceil
 from secrets import token_hex
 from typing import Any
 
 from flask import Request, Response, current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
 
 from app import logs
 from app.errors import BadRequest, BodyTooLarge, ClientLeft, GatewayError, WrongMedia
@@ -27,15 +29,18 @@ from app.utils.headers import passing, sane_id, session_of
 KEEP_ALIVE = 15.0
 """Seconds of upstream silence after which a stream shows a sign of life."""
 
+BODY_SILENCE = 60.0
+"""Seconds that a client may pause within its body: who vanished without a word must not be waited for."""
+
 
 def answer_in(dialect: Dialect) -> Response:
     """Serve the current request in a dialect. Raises the family of `app.errors`."""
     gateway: Gateway = current_app.extensions["gateway"]
     client = g.client
     record = g.record = Record(dialect, client)
-    raw = body_of(request)
-    asked = dialect.parse(raw)
-    record.begin(asked, request.content_length or 0)
+    data = body_of(request)
+    asked = dialect.parse(json_of(data))
+    record.begin(asked, len(data))
     if asked.stream:
         stream = gateway.stream(asked, client, record.trace)
         return _served(EventBody(stream, dialect, record), record.trace, _STREAM)
@@ -55,32 +60,71 @@ def client_of(request: Request) -> Client:
     )
 
 
-def body_of(request: Request) -> Any:
-    """The request's JSON. Raises BadRequest with the place of the mistake, BodyTooLarge, WrongMedia."""
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding != "identity":
-        raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
-    try:
-        data = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        _drain(request)
-        limit = (request.max_content_length or 0) / 2**20
-        raise BodyTooLarge(
-            f"the body is larger than {limit:g} MB (LOCALCODE_MAX_BODY_MB sets the limit)"
-        ) from None
+def json_of(data: bytes) -> Any:
+    """The value in a body. Raises BadRequest with the place of the mistake."""
     try:
         return loads(data)
     except ValueError as problem:
-        why = "it is empty" if not data.strip() else str(problem)
+        why = str(problem) if data.strip() else "it is empty"
         raise BadRequest(f"the body is not JSON: {why}", code="invalid_json") from None
 
 
-def _drain(request: Request) -> None:
-    """Read on for a while and throw it away: a client that still sends would lose the answer."""
-    rest = 4 * (request.max_content_length or 0)
+def body_of(request: Request) -> bytes:
+    """The request's whole body. Raises BodyTooLarge, WrongMedia, ClientLeft, BadRequest."""
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
+    with _patience(request.environ.get("gunicorn.socket")):
+        try:
+            return _read(request)
+        except TimeoutError:
+            why = f"nothing of the body has come for {BODY_SILENCE:g} s"
+            raise BadRequest(why, status=408, code="request_timeout") from None
+        except OSError:
+            raise ClientLeft(LEFT_EARLY) from None
+        except ParseException as problem:
+            raise BadRequest(f"the chunks of the body are wrong: {problem}") from None
+
+
+LEFT_EARLY = "the client closed the connection before its body was whole"
+
+
+def _read(request: Request) -> bytes:
+    """The body, by its length or in chunks.
+
+    Not by werkzeug, which takes the beginning of too large a body for all of it when it comes in chunks.
+    """
+    length, limit = request.content_length, request.max_content_length or 0
+    wanted = limit + 1 if length is None else min(length, limit + 1)
     stream = request.environ["wsgi.input"]
-    while rest > 0 and (data := stream.read(min(rest, 2**20))):
+    data: bytes = stream.read(wanted)
+    if len(data) > limit:
+        _drain(stream.read, 4 * limit)
+        megabytes = limit / 2**20
+        raise BodyTooLarge(f"the body is larger than {megabytes:g} MB (LOCALCODE_MAX_BODY_MB sets the limit)")
+    if length is not None and len(data) < length:
+        raise ClientLeft(LEFT_EARLY)
+    return data
+
+
+def _drain(read: Callable[[int], bytes], rest: int) -> None:
+    """Read on for a while and throw it away: a client that still sends would lose the answer."""
+    while rest > 0 and (data := read(min(rest, 2**20))):
         rest -= len(data)
+
+
+@contextlib.contextmanager
+def _patience(sock: socket.socket | None) -> Iterator[None]:
+    """Within it a read from the client waits no longer than BODY_SILENCE."""
+    if sock is None:
+        yield
+        return
+    sock.settimeout(BODY_SILENCE)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            sock.settimeout(None)
 
 
 _JSON = {"Content-Type": "application/json"}
@@ -109,20 +153,25 @@ def refused(problem: GatewayError, dialect: Dialect) -> Response:
     response = Response(dumps(dialect.error(problem)), problem.status, headers=_JSON)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(problem.retry_after))
-    record: Record | None = g.get("record")
-    if record:
-        record.end(problem.status, problem)
-        marked(response, record.trace)
-    return response
+    record: Record = g.get("record") or Record(dialect, g.client)
+    record.end(problem.status, problem)
+    return marked(response, record.trace)
 
 
 class EventBody:
     """The bytes of a stream: ends cleanly only when the answer did, else breaks off after an error event."""
 
-    def __init__(self, stream: ServedStream, dialect: Dialect, record: Record) -> None:
+    def __init__(
+        self,
+        stream: ServedStream,
+        dialect: Dialect,
+        record: Record,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream
         self._dialect = dialect
         self._record = record
+        self._now = now
         self._problem: Exception | None = None
         self._whole = False
 
@@ -143,14 +192,14 @@ class EventBody:
 
     def _events(self) -> Iterator[bytes]:
         encode = self._dialect.encode
-        spoken = time.monotonic()
+        spoken = self._now()
         for batch in self._stream:
             if batch:
                 yield encode(batch)
-                spoken = time.monotonic()
-            elif time.monotonic() - spoken >= KEEP_ALIVE:
+                spoken = self._now()
+            elif self._now() - spoken >= KEEP_ALIVE:
                 yield self._dialect.ALIVE
-                spoken = time.monotonic()
+                spoken = self._now()
         self._whole = True
         yield self._dialect.END
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, NotFound
 
 from app.dialects import openai_chat
 from app.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
 from app.routes.edge import internal, refused
+from app.utils.preview import preview
 
 
 def handle(app: Flask) -> None:
@@ -28,11 +29,12 @@ def handle(app: Flask) -> None:
 
 
 def _translated(problem: HTTPException) -> GatewayError:
+    path = preview(request.path)
     if isinstance(problem, NotFound):
-        return UnknownPath(
-            f"there is nothing at {request.method} {request.path}: see GET /v1/models, API_SPEC.md"
-        )
+        return UnknownPath(f"there is nothing at {request.method} {path}: see GET /v1/models, API_SPEC.md")
     if isinstance(problem, MethodNotAllowed):
         allowed = " or ".join(sorted(set(problem.valid_methods or ()) - {"OPTIONS", "HEAD"}))
-        return WrongMethod(f"{request.path} is asked with {allowed}, not {request.method}")
+        return WrongMethod(f"{path} is asked with {allowed}, not {request.method}")
+    if isinstance(problem, BadHost):
+        return BadRequest("the Host header holds no host name")
     return BadRequest(problem.description or problem.name, status=problem.code)

@@ -67,7 +67,7 @@ class Place:
 
 
 def to_fetch(body: Body, target: Target) -> list[Place]:
-    """The pictures that the gateway has to fetch for a target. Raises BadRequest for a URL that may not pass."""
+    """The pictures that the gateway has to fetch. Raises BadRequest for a URL that may not pass."""
     return [place for place in urls_in(body) if fate(place, target) == "fetch"]
 
 
@@ -124,7 +124,9 @@ def fate(place: Place, target: Target) -> Fate:
             f"itself as a data: URL, or allow it for '{target.alias}' with {OPTION}",
         )
     if not place.is_image:
-        raise _refused(place, f"holds the URL of something that is no picture, and {OPTION} is for pictures only")
+        raise _refused(
+            place, f"holds the URL of something that is no picture, and {OPTION} is for pictures only"
+        )
     return "fetch"
 
 

@@ -54,6 +54,9 @@ SHORTEST = 6
 _HEAD = 8
 """So many first characters of a key are masked where a cut follows, twice as many anywhere."""
 
+_PASSES = 4
+"""A mask can uncover a secret that was glued to another, so a masked text is looked at again."""
+
 _PIECE = 160
 """Longer secrets (a service account's JSON) are masked in pieces of this length."""
 
@@ -104,6 +107,12 @@ class _Rule:
     replacement: str | Callable[[re.Match[str]], str] = rf"\g<1>{MASK}"
     only_if: re.Pattern[str] | None = None
     """A cheaper pattern that must be found first."""
+
+    def concerns(self, text: str, lowered: str) -> bool:
+        for trigger in self.triggers:
+            if trigger in lowered:
+                return self.only_if is None or self.only_if.search(text) is not None
+        return False
 
 
 def _rule(triggers: str, pattern: str, only_if: str | None = None) -> _Rule:
@@ -240,7 +249,7 @@ _SHAPES = (
     _rule("hf_", rf"(){_APART}hf_[A-Za-z0-9]{{20,}}+"),
     _rule("r8_", rf"(){_APART}r8_[A-Za-z0-9]{{20,}}+"),
     _rule("eyj", rf"(){_APART}eyJ[A-Za-z0-9_-]{{8,}}+\.[A-Za-z0-9_-]{{8,}}+\.[A-Za-z0-9_-]*+"),
-    # z.ai's keys: 32 hexadecimal digits, a dot, 16 letters and digits (or more, if something follows at once).
+    # z.ai's keys: 32 hexadecimal digits, a dot, 16 letters and digits (more if glued to something).
     _rule(
         ".",
         r"()(?<![0-9a-f])[0-9a-f]{32}\.[A-Za-z0-9]{16,}+",
@@ -339,7 +348,7 @@ def _keys_pattern(keys: tuple[str, ...]) -> re.Pattern[str] | None:
     if not keys:
         return None
     whole = map(_tolerant, keys)
-    encoded = (f"{re.escape(text)}[A-Za-z0-9+/_-]{{0,4}}=*" for key in keys for text in _in_base64(key))
+    encoded = (re.escape(text) for key in keys for text in _in_base64(key))
     beginnings = chain.from_iterable(map(_beginnings, keys))
     return re.compile("|".join(chain(whole, encoded, beginnings)))
 
@@ -403,15 +412,12 @@ class Masker:
     secrets: Iterable[str] = field(default=(), repr=False)
     _hints: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
     _keys: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _until_stable: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "secrets", frozenset(self.secrets))
         keys = _worth_masking(self.secrets)
         object.__setattr__(self, "_hints", _hints_of(keys))
         object.__setattr__(self, "_keys", _keys_pattern(keys))
-        # With a mask inside a key, a mask in the text can make one more.
-        object.__setattr__(self, "_until_stable", any("*" in key for key in keys))
 
     def with_secrets(self, more: Iterable[str]) -> Masker:
         """A masker that knows these as well."""
@@ -421,20 +427,18 @@ class Masker:
         """The text with every secret in it replaced by `***`. Masking it again changes nothing."""
         if self._hints is not None and self._hints.search(text) is None:
             return text
-        text = self._without_keys(text)
-        lowered = text.lower()
-        for rule in _RULES:
-            for trigger in rule.triggers:
-                if trigger in lowered:
-                    if rule.only_if is None or rule.only_if.search(text):
-                        text = rule.pattern.sub(rule.replacement, text)
-                    break
+        for _ in range(_PASSES):
+            masked = self._once(text)
+            if masked == text:
+                break
+            text = masked
         return text
 
-    def _without_keys(self, text: str) -> str:
-        if self._keys is None:
-            return text
-        masked = self._keys.sub(MASK, text)
-        while self._until_stable and masked != text:
-            text, masked = masked, self._keys.sub(MASK, masked)
-        return masked
+    def _once(self, text: str) -> str:
+        if self._keys is not None:
+            text = self._keys.sub(MASK, text)
+        lowered = text.lower()
+        for rule in _RULES:
+            if rule.concerns(text, lowered):
+                text = rule.pattern.sub(rule.replacement, text)
+        return text

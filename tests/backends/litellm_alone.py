@@ -50,7 +50,9 @@ def main() -> None:
         for script, provider in (("busy", None), ("canary", "mistral"), ("error-event", None)):
             up.script(script)
             try:
-                chunks(carrier, calling(up.base_url, stream=True, api_key="sk-canary", litellm_provider=provider))
+                chunks(
+                    carrier, calling(up.base_url, stream=True, api_key="sk-canary", litellm_provider=provider)
+                )
             except GatewayError as failure:
                 failures.append(type(failure).__name__)
     report = {
@@ -58,7 +60,9 @@ def main() -> None:
         "text": text,
         "failures": failures,
         "tried": tried,
-        "logging_threads": [one.name for one in threading.enumerate() if one.name.startswith("litellm-logging")],
+        "logging_threads": [
+            one.name for one in threading.enumerate() if one.name.startswith("litellm-logging")
+        ],
         "mcp": "mcp" in sys.modules,
     }
     print(json.dumps(report))

@@ -21,7 +21,7 @@ from app.backends.litellm_client import LiteLLM  # noqa: E402
 from tests.backends.litellm_lab import calling, gathered, text_of  # noqa: E402
 
 
-def gaps_while(work: gevent.Greenlet) -> list[float]:
+def gaps_while(work: gevent.Greenlet[..., Any]) -> list[float]:
     """How long a ticker of 10 ms had to wait for its turn, in seconds, until `work` is done."""
     found = []
     while not work.ready():

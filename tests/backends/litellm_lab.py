@@ -27,7 +27,11 @@ TOOLS: list[Json] = [
         "function": {
             "name": "get_weather",
             "description": "Weather of a city",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}},
+                "required": ["city"],
+            },
         },
     }
 ]
@@ -41,11 +45,14 @@ def carrier() -> LiteLLM:
 
 def target_at(base_url: str, **settings: Any) -> Target:
     return replace(
-        Target(alias="alias", provider="up", model="wire-model", base_url=base_url, carrier="litellm"), **settings
+        Target(alias="alias", provider="up", model="wire-model", base_url=base_url, carrier="litellm"),
+        **settings,
     )
 
 
-def calling(base_url: str, say: str = "Hi", body: Json | None = None, stream: bool = False, **settings: Any) -> Call:
+def calling(
+    base_url: str, say: str = "Hi", body: Json | None = None, stream: bool = False, **settings: Any
+) -> Call:
     """A call of a target with one user message. `settings` are fields of the target."""
     target = target_at(base_url, **settings)
     asked: Json = {"model": target.model, "messages": [{"role": "user", "content": say}], **(body or {})}
@@ -156,7 +163,9 @@ def anthropic(*blocks: Json, stop: str | None = "end_turn") -> Json:
 
 def anthropic_events(*blocks: tuple[Json, Json], stop: str | None = "end_turn") -> list[Json]:
     """The events of a stream; a block is how it starts and its one delta."""
-    events: list[Json] = [{"type": "message_start", "message": {**anthropic(stop=None), "usage": {"input_tokens": 3}}}]
+    events: list[Json] = [
+        {"type": "message_start", "message": {**anthropic(stop=None), "usage": {"input_tokens": 3}}}
+    ]
     for index, (start, delta) in enumerate(blocks):
         events += [
             {"type": "content_block_start", "index": index, "content_block": start},
@@ -166,5 +175,8 @@ def anthropic_events(*blocks: tuple[Json, Json], stop: str | None = "end_turn") 
         ]
     if stop is not None:
         delta = {"stop_reason": stop, "stop_sequence": None}
-        events += [{"type": "message_delta", "delta": delta, "usage": {"output_tokens": 4}}, {"type": "message_stop"}]
+        events += [
+            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 4}},
+            {"type": "message_stop"},
+        ]
     return events

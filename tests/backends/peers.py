@@ -79,7 +79,7 @@ Play: TypeAlias = Callable[[Peer], None]
 
 
 class Server:
-    """Listens on loopback: the first connection is served by the first `play`, all after the last by the last.
+    """Listens on loopback: the first `play` serves the first connection, the last all that are left.
 
     What goes wrong in a part is raised when the server is left.
     """
@@ -93,6 +93,7 @@ class Server:
         self.requests: list[bytes] = []
         self.ended = threading.Event()
         self.problems: list[BaseException] = []
+        self._over = False
         self._threads: list[threading.Thread] = []
         self._peers: list[socket.socket] = []
 
@@ -107,9 +108,11 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over = True
         with suppress(OSError):  # close() alone does not wake an accept()
             socket.create_connection(("127.0.0.1", self.port), 1).close()
         self._listener.close()
+        self.ended.set()
         for sock in self._peers:
             _shut(sock)
         for thread in self._threads:
@@ -127,6 +130,9 @@ class Server:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
+                return
+            if self._over:
+                sock.close()
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(PATIENCE)

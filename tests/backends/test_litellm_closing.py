@@ -1,4 +1,4 @@
-"""The upstream sees within a second that nobody wants its answer any more: each provider family, each phase."""
+"""The upstream sees within a second that nobody waits for it: each provider family, each phase."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ def test_a_client_who_leaves_a_plain_request_ends_it(
     assert [type(one) for one in raised] == [ClientLeft]
 
 
-def test_closing_a_stream_ends_it_at_once(up: Upstream, lite: LiteLLM, family: tuple[str | None, bytes]) -> None:
+def test_closing_a_stream_ends_it_at_once(
+    up: Upstream, lite: LiteLLM, family: tuple[str | None, bytes]
+) -> None:
     up.play(silent_after(family[1]))
     stream = lite.stream(calling(up.base_url, stream=True, litellm_provider=family[0], api_key="k"))
     assert next(stream)

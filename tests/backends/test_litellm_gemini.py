@@ -29,7 +29,7 @@ from tests.backends.litellm_lab import (
 )
 from tests.upstream import Connection, Seen, Upstream
 
-STOP = {"finishReason": "STOP"}
+STOP: dict[str, Any] = {"finishReason": "STOP"}
 HELLO = gemini({"text": "Hello"}, **STOP)
 CALL = {"functionCall": {"name": "get_weather", "args": {"city": "Zürich"}}, "thoughtSignature": "c2ln"}
 SECOND = {"functionCall": {"name": "get_weather", "args": {"city": "Rom"}}}
@@ -54,7 +54,12 @@ def asking(up: Upstream, body: dict[str, Any] | None = None, stream: bool = Fals
         base,
         body=body,
         stream=stream,
-        **{"litellm_provider": "gemini", "model": "gemini-3-pro-preview", "api_key": "AIza-target", **settings},
+        **{
+            "litellm_provider": "gemini",
+            "model": "gemini-3-pro-preview",
+            "api_key": "AIza-target",
+            **settings,
+        },
     )
 
 
@@ -124,7 +129,11 @@ def test_chat_s_parameters_become_gemini_s(up: Upstream, lite: LiteLLM) -> None:
 
 
 def test_an_unknown_field_reaches_gemini_and_bookkeeping_does_not(up: Upstream, lite: LiteLLM) -> None:
-    lite.complete(asking(up, {"cachedContent": "cachedContents/1", "user": "ann", "metadata": {"a": "b"}, "store": True}))
+    lite.complete(
+        asking(
+            up, {"cachedContent": "cachedContents/1", "user": "ann", "metadata": {"a": "b"}, "store": True}
+        )
+    )
 
     assert up.last.json["cachedContent"] == "cachedContents/1"
     assert not up.last.json.keys() & {"user", "metadata", "store", "extra_body"}
@@ -145,8 +154,15 @@ def test_litellm_adds_a_temperature_for_gemini_3(up: Upstream, lite: LiteLLM) ->
 
 
 def test_tool_schemas_lose_what_gemini_does_not_take(up: Upstream, lite: LiteLLM) -> None:
-    schema = {"$schema": "x", "type": "object", "additionalProperties": False, "properties": {"a": {"type": "string"}}}
-    call = asking(up, {"tools": [{"type": "function", "function": {"name": "f", "strict": True, "parameters": schema}}]})
+    schema = {
+        "$schema": "x",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"a": {"type": "string"}},
+    }
+    call = asking(
+        up, {"tools": [{"type": "function", "function": {"name": "f", "strict": True, "parameters": schema}}]}
+    )
 
     lite.complete(call)
 
@@ -160,14 +176,22 @@ def history(**fields: Any) -> list[dict[str, Any]]:
     function = {"name": "get_weather", "arguments": "{}"}
     return [
         {"role": "user", "content": "Weather?"},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function, **fields}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": function, **fields}],
+        },
         {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
     ]
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"extra_content": SIGNED}, {"provider_specific_fields": {"thought_signature": "c2ln"}}, {"id": "c1__thought__c2ln"}],
+    [
+        {"extra_content": SIGNED},
+        {"provider_specific_fields": {"thought_signature": "c2ln"}},
+        {"id": "c1__thought__c2ln"},
+    ],
     ids=["extra_content", "provider_specific_fields", "id"],
 )
 def test_a_thought_signature_goes_back_to_gemini(up: Upstream, lite: LiteLLM, fields: dict[str, Any]) -> None:
@@ -201,11 +225,17 @@ def test_a_call_without_its_signature_gets_the_documented_dummy(up: Upstream, li
 
 def png() -> str:
     """A picture of one point, as a data URI."""
+
     def piece(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + piece(b"IHDR", head) + piece(b"IDAT", zlib.compress(b"\0\0")) + piece(b"IEND", b"")
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + piece(b"IHDR", head)
+        + piece(b"IDAT", zlib.compress(b"\0\0"))
+        + piece(b"IEND", b"")
+    )
     return f"data:image/png;base64,{b64encode(data).decode()}"
 
 
@@ -278,7 +308,11 @@ def test_no_empty_fields_are_added(up: Upstream, lite: LiteLLM) -> None:
 
 
 def test_a_stream_s_chunks_are_chat_s(up: Upstream, lite: LiteLLM) -> None:
-    up.play(answering([gemini({"text": "hm", "thought": True}), gemini({"text": "Hel"}), gemini({"text": "lo"}, **STOP)]))
+    up.play(
+        answering(
+            [gemini({"text": "hm", "thought": True}), gemini({"text": "Hel"}), gemini({"text": "lo"}, **STOP)]
+        )
+    )
 
     came = chunks(lite, asking(up, stream=True))
 
@@ -347,7 +381,12 @@ def test_parallel_calls_in_one_chunk_and_in_the_next_stay_apart(up: Upstream, li
 
     came = chunks(lite, asking(up, {"tools": TOOLS}, stream=True))
 
-    calls = [call for chunk in came for choice in chunk["choices"] for call in choice["delta"].get("tool_calls", ())]
+    calls = [
+        call
+        for chunk in came
+        for choice in chunk["choices"]
+        for call in choice["delta"].get("tool_calls", ())
+    ]
     assert [call["index"] for call in calls] == [0, 1, 2]
     assert len({call["id"] for call in calls}) == 3
 
@@ -357,7 +396,9 @@ def test_parallel_calls_in_one_chunk_and_in_the_next_stay_apart(up: Upstream, li
 
 @pytest.mark.parametrize("finish", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"])
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
-def test_a_failed_turn_is_an_error_and_no_stop(up: Upstream, lite: LiteLLM, finish: str, stream: bool) -> None:
+def test_a_failed_turn_is_an_error_and_no_stop(
+    up: Upstream, lite: LiteLLM, finish: str, stream: bool
+) -> None:
     failed = gemini({"text": "so"}, finishReason=finish)
     up.play(answering([failed], failed))
     call = asking(up, stream=stream)
@@ -367,7 +408,8 @@ def test_a_failed_turn_is_an_error_and_no_stop(up: Upstream, lite: LiteLLM, fini
 
 
 @pytest.mark.parametrize(
-    ("native", "expected"), [("MAX_TOKENS", "length"), ("SAFETY", "content_filter"), ("SOMETHING_NEW", "SOMETHING_NEW")]
+    ("native", "expected"),
+    [("MAX_TOKENS", "length"), ("SAFETY", "content_filter"), ("SOMETHING_NEW", "SOMETHING_NEW")],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 def test_a_finish_is_translated_or_kept_but_never_made_a_stop(
@@ -389,7 +431,13 @@ def test_a_stream_without_a_finish_is_a_cut(up: Upstream, lite: LiteLLM) -> None
 
 
 def test_an_error_in_the_middle_of_a_stream_keeps_what_it_is(up: Upstream, lite: LiteLLM) -> None:
-    quota = {"error": {"code": 429, "message": "Quota of gemini-3-pro-preview is used up", "status": "RESOURCE_EXHAUSTED"}}
+    quota = {
+        "error": {
+            "code": 429,
+            "message": "Quota of gemini-3-pro-preview is used up",
+            "status": "RESOURCE_EXHAUSTED",
+        }
+    }
     up.play(answering([gemini({"text": "Hel"}), quota]))
 
     with pytest.raises(RateLimited) as caught:
@@ -415,7 +463,7 @@ def test_an_error_status_keeps_status_words_and_the_pause(
     up.play(play)
     call = asking(up, stream=stream)
 
-    with pytest.raises(RateLimited, match="^Slow down$") as caught:
+    with pytest.raises(RateLimited, match=r"^Slow down$") as caught:
         chunks(lite, call) if stream else lite.complete(call)
 
     assert caught.value.retry_after == 7

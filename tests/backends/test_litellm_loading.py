@@ -26,7 +26,12 @@ def run(module: str, *arguments: str, **environment: str) -> tuple[Any, str]:
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-m", module, *arguments],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LOCALCODE_LOG_LEVEL": "INFO", **environment},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "LOCALCODE_LOG_LEVEL": "INFO",
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=100,

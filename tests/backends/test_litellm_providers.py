@@ -1,7 +1,8 @@
-"""LiteLLM's other providers: Anthropic, whose API is its own, and those that are OpenAI-shaped but for details."""
+"""LiteLLM's other providers: Anthropic with its own API, and those that are nearly OpenAI-shaped."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +13,9 @@ from app.errors import BadRequest, GatewayError, UpstreamAuthentication, Upstrea
 from app.types import Call
 from tests.backends.litellm_lab import (
     TOOLS,
+    answering,
     anthropic,
     anthropic_events,
-    answering,
     calling,
     carrier,
     chunks,
@@ -23,8 +24,12 @@ from tests.backends.litellm_lab import (
 )
 from tests.upstream import Raw, Upstream
 
+HELLO = {"role": "user", "content": "Hi"}
 TEXT = ({"type": "text", "text": ""}, {"type": "text_delta", "text": "Hello"})
-THINKING = ({"type": "thinking", "thinking": "", "signature": ""}, {"type": "thinking_delta", "thinking": "hm"})
+THINKING = (
+    {"type": "thinking", "thinking": "", "signature": ""},
+    {"type": "thinking_delta", "thinking": "hm"},
+)
 TOOL = (
     {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}},
     {"type": "input_json_delta", "partial_json": '{"city":"Rom"}'},
@@ -37,7 +42,17 @@ PLAIN = anthropic(
 )
 
 # LiteLLM's base handler, the same with a parser of its own, and the OpenAI SDK under another name.
-COMPATIBLE = ["mistral", "groq", "deepseek", "xai", "openrouter", "together_ai", "fireworks_ai", "perplexity", "deepinfra"]
+COMPATIBLE = [
+    "mistral",
+    "groq",
+    "deepseek",
+    "xai",
+    "openrouter",
+    "together_ai",
+    "fireworks_ai",
+    "perplexity",
+    "deepinfra",
+]
 
 
 @pytest.fixture
@@ -61,7 +76,14 @@ def asking(up: Upstream, provider: str, body: dict[str, Any] | None = None, stre
 
 def test_anthropic_is_asked_in_its_own_shape(up: Upstream, lite: LiteLLM) -> None:
     up.play(answering([], PLAIN))
-    body = {"tools": TOOLS, "top_k": 3, "user": "ann", "x_unheard_of": 1, "metadata": {"a": "b"}, "store": True}
+    body = {
+        "tools": TOOLS,
+        "top_k": 3,
+        "user": "ann",
+        "x_unheard_of": 1,
+        "metadata": {"a": "b"},
+        "store": True,
+    }
 
     lite.complete(asking(up, "anthropic", body))
 
@@ -134,7 +156,11 @@ def test_anthropic_s_error_event_is_an_error(up: Upstream, lite: LiteLLM) -> Non
 def test_anthropic_s_finish_that_litellm_does_not_know_is_kept(
     up: Upstream, lite: LiteLLM, native: str, stream: bool
 ) -> None:
-    up.play(answering(anthropic_events(TEXT, stop=native), anthropic({"type": "text", "text": "Hello"}, stop=native)))
+    up.play(
+        answering(
+            anthropic_events(TEXT, stop=native), anthropic({"type": "text", "text": "Hello"}, stop=native)
+        )
+    )
     call = asking(up, "anthropic", stream=stream)
     answer = gathered(lite, call) if stream else lite.complete(call)
 
@@ -241,7 +267,21 @@ def test_mistral_s_thinking_is_translated(up: Upstream, lite: LiteLLM) -> None:
         {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
         {"type": "text", "text": "Hello"},
     ]
-    up.play(answering([], {"id": "a", "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]}))
+    up.play(
+        answering(
+            [],
+            {
+                "id": "a",
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": content},
+                        "finish_reason": "stop",
+                    }
+                ],
+            },
+        )
+    )
 
     message = lite.complete(asking(up, "mistral"))["choices"][0]["message"]
 
@@ -262,3 +302,28 @@ def test_habits_of_agents_are_not_refused(up: Upstream, lite: LiteLLM) -> None:
     lite.complete(asking(up, "perplexity", habits))
 
     assert len(up.requests) == 1
+
+
+def test_roles_that_a_provider_does_not_have_are_renamed(up: Upstream, lite: LiteLLM) -> None:
+    lite.complete(asking(up, "mistral", {"messages": [{"role": "developer", "content": "Be brief."}, HELLO]}))
+
+    assert [message["role"] for message in up.last.json["messages"]] == ["system", "user"]
+
+
+def test_openrouter_is_always_asked_for_usage(up: Upstream, lite: LiteLLM) -> None:
+    lite.complete(asking(up, "openrouter"))
+
+    assert up.last.json["usage"] == {"include": True}
+
+
+def test_fireworks_gets_its_full_model_name(up: Upstream, lite: LiteLLM) -> None:
+    lite.complete(asking(up, "fireworks_ai"))
+
+    assert up.last.json["model"] == "accounts/fireworks/models/wire-model"
+
+
+def test_an_answer_in_another_shape_is_dated_by_the_gateway_s_clock(up: Upstream, lite: LiteLLM) -> None:
+    up.play(answering([], PLAIN))
+    before = int(time.time())
+
+    assert lite.complete(asking(up, "anthropic"))["created"] >= before

@@ -1,4 +1,4 @@
-"""LiteLLM's streams are read below the wrapper that invents things; where that cannot be, only until it does."""
+"""LiteLLM's streams are read below the wrapper that invents things, or through it until it does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Wrapper:
     """LiteLLM's wrapper: turns lines into chunks, and adds a finish when there was none."""
 
     def __init__(self, source: Any, finish: str | None = None, lazy: bool = False) -> None:
-        self.completion_stream = None if lazy else source
+        self.completion_stream: Any = None if lazy else source
         self.received_finish_reason: str | None = None
         self._finish = finish
         self._later = source
@@ -51,7 +51,11 @@ class Parsing:
 
     def __next__(self) -> Any:
         event = next(self._events)
-        return {"text": "", "is_finished": True, "finish_reason": "stop"} if event == "[DONE]" else self.chunk_parser(event)
+        return (
+            {"text": "", "is_finished": True, "finish_reason": "stop"}
+            if event == "[DONE]"
+            else self.chunk_parser(event)
+        )
 
     def chunk_parser(self, chunk: dict[str, Any]) -> Any:
         if "id" not in chunk:

@@ -1,9 +1,7 @@
-"""The transport under LiteLLM: requests belong to a call, connections are kept, and any thread can end them."""
+"""The transport under LiteLLM: requests belong to a call, connections are kept, any thread can end them."""
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,13 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.backends.litellm_scope import Ended, Scope, current
 from app.backends.litellm_wire import Transport, body_of, client_over
 from app.types import Timeouts
+from tests.backends.certificates import certificate_for
 from tests.backends.litellm_lab import Play, silent_after
 from tests.upstream import Connection, Seen, Upstream
 
@@ -44,7 +40,9 @@ def over(transport: Transport) -> Iterator[httpx.Client]:
 
 def ask(client: httpx.Client, up: Upstream, scope: Scope | None = None) -> httpx.Response:
     with scope or Scope(Timeouts()):
-        return client.post(up.base_url + URL, json={"model": "text", "messages": [{"role": "user", "content": "Hi"}]})
+        return client.post(
+            up.base_url + URL, json={"model": "text", "messages": [{"role": "user", "content": "Hi"}]}
+        )
 
 
 # ------------------------------------------------------------------ what may be sent
@@ -74,13 +72,14 @@ def test_a_call_that_is_over_sends_nothing(up: Upstream, client: httpx.Client) -
     assert not up.requests
 
 
-def test_a_call_that_may_ask_once_asks_once(up: Upstream, client: httpx.Client) -> None:
-    with Scope(Timeouts(), once=True):
+def test_a_call_asks_each_address_once(up: Upstream, client: httpx.Client) -> None:
+    with Scope(Timeouts()):
+        assert client.post(up.base_url + "/token").status_code == 404
         assert client.post(up.base_url + URL, json={"model": "text", "messages": []}).status_code == 200
         with pytest.raises(httpx.ConnectError, match="twice"):
             client.post(up.base_url + URL)
 
-    assert len(up.requests) == 1
+    assert len(up.requests) == 2
 
 
 def test_headers_can_be_kept_back_and_no_coding_is_asked_for(up: Upstream, client: httpx.Client) -> None:
@@ -199,41 +198,21 @@ def test_ending_a_call_does_not_touch_a_connection_that_another_call_has_taken_o
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate of its own for 127.0.0.1, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
+    return certificate_for(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 def stalled(sent: bytes, *, head: bool, ended: threading.Event) -> Play:
     """Sends what it should, and says when the other side has ended the connection."""
 
     def play(connection: Connection, seen: Seen) -> bool:
-        if head:
-            connection.send_head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
-            connection.send(sent or b"\n")
-        connection.sock.settimeout(10)
-        connection.sock.recv(1)  # TLS cannot be peeked at
-        ended.set()
+        try:
+            if head:
+                connection.send_head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
+                connection.send(sent or b"\n")
+            connection.sock.settimeout(10)
+            connection.sock.recv(1)  # TLS cannot be peeked at
+        finally:
+            ended.set()
         return False
 
     return play
@@ -289,5 +268,3 @@ def test_nothing_can_be_opened_for_a_call_that_is_over() -> None:
 
     with pytest.raises(Ended):
         scope.hold(object())  # type: ignore[arg-type]
-
-

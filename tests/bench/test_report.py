@@ -3,7 +3,20 @@ from __future__ import annotations
 import pytest
 
 from bench.processes import Memory
-from bench.report import Mark, Results, Sample, delay_verdict, number, percentile, placed, ratios, soak_table
+from bench.report import (
+    Body,
+    Mark,
+    Results,
+    Sample,
+    delay_verdict,
+    many_table,
+    measures,
+    number,
+    percentile,
+    placed,
+    ratios,
+    soak_table,
+)
 
 
 def sample(contestant: str, scenario: str, cpu: float, delay: float = 0.0, number: int = 1) -> Sample:
@@ -51,6 +64,26 @@ def test_memory_is_judged_after_the_warm_up(last: float, word: str) -> None:
     curve = [60.0, 80.0, 80.0, 80.0, last]
 
     assert word in soak_table([Mark(n, n, Memory(rss, rss)) for n, rss in enumerate(curve)])
+
+
+def test_the_table_has_a_line_for_each_measure_and_a_column_for_each_contestant() -> None:
+    scenarios = ("plain", "agent", "stream", "paced", "first")
+    names = ("LocalCode", "nginx", "direct")
+    results = Results(sample(name, scenario, 0.1, 3.0) for name in names for scenario in scenarios)
+
+    table = measures(results, {"LocalCode": Body(0.4, Memory(80, 60), Memory(90, 70))}).splitlines()
+
+    assert table[0] == "|  | LocalCode | nginx | direct |"
+    assert "| plain request, processor ms | 1.00 | 1.00 | - |" in table
+    assert "| added delay of a paced event, p50 / p99, ms | 0.000 / 0.000 | 0.000 / 0.000 | - |" in table
+    assert "| from start to healthy, s | 0.40 | - | - |" in table
+
+
+def test_many_streams_are_told_with_their_errors_and_delays() -> None:
+    told = many_table([sample("nginx", "many", 0.1, 2.0), sample("direct", "many", 0.1, 1.0)])
+
+    assert "| nginx | 100 | 0 | 2.00 | 2.00 | 100 |" in told
+    assert "| direct | 100 | 0 | 1.00 | 1.00 | - |" in told
 
 
 def test_numbers_have_no_more_figures_than_the_noise_leaves() -> None:

@@ -74,8 +74,8 @@ class Page:
 
     def rows(self, *cells: str) -> list[list[str]]:
         """The rows of the table with these titles, each as its cells."""
-        title = "| " + " | ".join(cells) + " |"
-        _, found, rest = self.text.partition(f"{title}\n")
+        title = "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+        _, found, rest = self.text.partition(f"\n{title}\n")
         if not found:
             raise LookupError(f"{self.name} has no table {title}")
         return [_cells(line) for line in _table(rest)][1:]

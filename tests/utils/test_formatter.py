@@ -22,6 +22,7 @@ from app.utils.formatter import (
     prepared,
 )
 from tests.fakes import chunk, completion, delta, finish, request, target, trace, usage_chunk
+from tests.streams import Recorded, load
 
 USAGE = {"include_usage": True}
 
@@ -540,6 +541,36 @@ def test_a_stream_as_an_answer_has_all_that_it_brought() -> None:
             {"index": 1, "message": second, "finish_reason": "length"},
         ],
     }
+
+
+@pytest.mark.parametrize("stream", load(), ids=lambda it: it.name)
+def test_recorded_streams_become_the_answer_that_they_add_up_to(stream: Recorded) -> None:
+    answer = completion_of([stream.events])
+    message = answer["choices"][0]["message"]
+    calls = [
+        (it["id"], it["function"]["name"], it["function"]["arguments"])
+        for it in message.get("tool_calls", ())
+    ]
+
+    assert (message["content"] or "") == stream.answer["content"]
+    assert answer["choices"][0]["finish_reason"] == stream.answer["finish_reason"]
+    assert answer.get("usage") == stream.answer["usage"]
+    assert calls == [(it["id"], it["name"], it["arguments"]) for it in stream.answer["tool_calls"]]
+
+
+@pytest.mark.parametrize("stream", load(), ids=lambda it: it.name)
+def test_recorded_streams_come_to_their_end_only_at_their_end(stream: Recorded) -> None:
+    whole = ChatStream(target(), False, trace())
+    whole.pass_on(deepcopy(stream.events))
+    whole.end()
+    finish = next(
+        n for n, it in enumerate(stream.events) if any(c.get("finish_reason") for c in it["choices"] or ())
+    )
+    for length in range(finish):
+        part = ChatStream(target(), False, trace())
+        part.pass_on(deepcopy(stream.events[:length]))
+        with pytest.raises(UpstreamCut):
+            part.end()
 
 
 def test_logprobs_and_old_function_calls_are_put_together_too() -> None:

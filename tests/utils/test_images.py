@@ -23,7 +23,10 @@ FETCHING_LOCAL = Target("alias", "p", "m", "http://10.0.0.5/v1", fetch_images=Tr
 
 
 def saying(*parts: Any, role: str = "user") -> dict[str, Any]:
-    return {"model": "m", "messages": [{"role": "system", "content": "Hi"}, {"role": role, "content": list(parts)}]}
+    return {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Hi"}, {"role": role, "content": list(parts)}],
+    }
 
 
 def picture(url: Any) -> dict[str, Any]:
@@ -84,7 +87,9 @@ def test_http_passes_where_nobody_inside_fetches_it(target: Target) -> None:
     assert to_fetch(saying(picture(HTTP)), target) == []
 
 
-@pytest.mark.parametrize("target", [LOCAL, GEMINI, Target("alias", "p", "m", "https://api.example.com", carrier="litellm")])
+@pytest.mark.parametrize(
+    "target", [LOCAL, GEMINI, Target("alias", "p", "m", "https://api.example.com", carrier="litellm")]
+)
 def test_http_is_refused_where_somebody_inside_would_fetch_it(target: Target) -> None:
     with pytest.raises(BadRequest, match=r"options\.localcode\.fetchImages") as caught:
         to_fetch(saying(picture(HTTP)), target)

@@ -26,7 +26,11 @@ def chunk(finish: str | None = None, **delta: Any) -> dict[str, Any]:
 
 
 def test_a_chat_shaped_answer_is_the_upstream_s() -> None:
-    raw = {"id": "theirs", "choices": [{"message": {"content": "Hi", "x": 1}, "finish_reason": "odd"}], "y": None}
+    raw = {
+        "id": "theirs",
+        "choices": [{"message": {"content": "Hi", "x": 1}, "finish_reason": "odd"}],
+        "y": None,
+    }
 
     assert plain(answer(), raw) == raw
 
@@ -39,9 +43,13 @@ def test_a_content_that_is_no_text_is_translated() -> None:
 
 
 def test_an_answer_of_another_shape_is_the_translation_without_empty_fields() -> None:
-    read = answer(message={"role": "assistant", "content": "Hi", "tool_calls": None, "images": []}, logprobs=None)
+    read = answer(
+        message={"role": "assistant", "content": "Hi", "tool_calls": None, "images": []}, logprobs=None
+    )
 
-    made = plain({**read, "system_fingerprint": None, "vertex_ai_grounding_metadata": []}, {"responseId": "r"})
+    made = plain(
+        {**read, "system_fingerprint": None, "vertex_ai_grounding_metadata": []}, {"responseId": "r"}
+    )
 
     assert made == {
         "id": "r",
@@ -91,7 +99,9 @@ def test_a_finish_of_gemini_s_is_never_a_stop_that_it_did_not_say(
     assert made["choices"][0]["finish_reason"] == kept
 
 
-@pytest.mark.parametrize(("finish", "found"), [("network_error", "network_error"), ("stop", None), (None, None)])
+@pytest.mark.parametrize(
+    ("finish", "found"), [("network_error", "network_error"), ("stop", None), (None, None)]
+)
 def test_a_finish_that_means_failure_is_found(finish: str | None, found: str | None) -> None:
     assert broken_finish(chunk(finish)) == found
 
@@ -131,9 +141,15 @@ def test_a_stream_has_one_id_a_role_and_its_usage_at_the_end() -> None:
     again = reader.read({**chunk("stop", content="", role=None), "usage": USAGE}, raw)
     last = reader.read(chunk("stop", content="llo"), {"candidates": [{"finishReason": "STOP"}]})
 
-    assert first == {"id": "r", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "He"}, "finish_reason": None}]}
+    assert first == {
+        "id": "r",
+        "choices": [{"index": 0, "delta": {"role": "assistant", "content": "He"}, "finish_reason": None}],
+    }
     assert again is None
-    assert last == {"id": "r", "choices": [{"index": 0, "delta": {"content": "llo"}, "finish_reason": "stop"}]}
+    assert last == {
+        "id": "r",
+        "choices": [{"index": 0, "delta": {"content": "llo"}, "finish_reason": "stop"}],
+    }
     assert reader.finished
     assert reader.end() == [
         {"id": "r", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
@@ -142,7 +158,9 @@ def test_a_stream_has_one_id_a_role_and_its_usage_at_the_end() -> None:
 
 def test_usage_nobody_asked_for_is_kept_back() -> None:
     reader = ChunkReader(usage_asked=False)
-    reader.read({**chunk("stop", content="Hi"), "usage": USAGE}, {"stop_reason": "end_turn", "usage": {"n": 1}})
+    reader.read(
+        {**chunk("stop", content="Hi"), "usage": USAGE}, {"stop_reason": "end_turn", "usage": {"n": 1}}
+    )
 
     assert reader.end() == []
 
@@ -151,11 +169,25 @@ def test_usage_nobody_asked_for_is_kept_back() -> None:
     ("piece", "choice"),
     [
         (
-            {"text": "Hi", "is_finished": False, "finish_reason": "", "usage": None, "index": 0, "tool_use": None},
+            {
+                "text": "Hi",
+                "is_finished": False,
+                "finish_reason": "",
+                "usage": None,
+                "index": 0,
+                "tool_use": None,
+            },
             {"index": 0, "delta": {"content": "Hi"}, "finish_reason": None},
         ),
         (
-            {"text": "", "is_finished": True, "finish_reason": "length", "usage": None, "index": 0, "tool_use": None},
+            {
+                "text": "",
+                "is_finished": True,
+                "finish_reason": "length",
+                "usage": None,
+                "index": 0,
+                "tool_use": None,
+            },
             {"index": 0, "delta": {"content": ""}, "finish_reason": "length"},
         ),
         (

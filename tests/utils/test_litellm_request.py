@@ -53,7 +53,13 @@ def words(target: Target, body: dict[str, Any]) -> dict[str, Any]:
     return keywords(target, sorted_fields(body, target.litellm_provider, SUPPORTED), "1.1 us")
 
 
-BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0, "x": 1, "stream": True}
+BODY: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "Hi"}],
+    "temperature": 0,
+    "x": 1,
+    "stream": True,
+}
 
 
 def test_a_compatible_target_gets_the_body_beside_what_litellm_reads() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from app.errors import UpstreamGarbage
 from app.utils import sse
-from app.utils.sse import SSEReader, comment, frame
+from app.utils.codec import loads
+from app.utils.sse import DONE, SSEReader, comment, frame
+from tests.streams import Recorded, load
 
 STREAMS = [
     pytest.param(b'data: {"a":1}\n\ndata: [DONE]\n\n', [b'{"a":1}', b"[DONE]"], id="the usual"),
@@ -94,6 +96,15 @@ def test_where_a_stream_is_cut_makes_no_difference(stream: bytes, places: list[i
 @given(st.lists(st.binary().filter(lambda text: not {10, 13} & set(text)), max_size=8))
 def test_what_is_framed_is_read_again(payloads: list[bytes]) -> None:
     assert read(b"".join(frame(payload) + comment() for payload in payloads)) == payloads
+
+
+@pytest.mark.parametrize("stream", load(), ids=lambda it: it.name)
+def test_recorded_streams_are_read_whole_and_byte_by_byte(stream: Recorded) -> None:
+    payloads = [it for it in read(stream.body) if it]
+    events = payloads[: payloads.index(DONE)] if stream.done else payloads
+
+    assert read(*bytewise(stream.body)) == read(stream.body)
+    assert [loads(it) for it in events] == stream.events[: len(events)]
 
 
 def test_an_event_is_given_out_by_the_read_that_completes_it() -> None:
