@@ -10,65 +10,28 @@ each phase: connecting, sending, waiting for headers, between two events.
 
 from __future__ import annotations
 
-import errno
-import os
-import select
-import socket
 import ssl
 import threading
 import time
 import zlib
-from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
-from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # not in typeshed
+from urllib.parse import SplitResult, urlsplit
 
-import certifi
 import httptools
 
+from app.backends.connecting import RECV, TICK, Origin, Socket, Wait, connect, origin_of, proxy_key, readable
 from app.errors import UpstreamCut, UpstreamError, UpstreamGarbage, UpstreamTimeout, UpstreamUnreachable
-from app.types import Timeouts
-from app.utils.addresses import is_loopback
-
-TICK = 0.5
-"""Seconds; the longest wait without a look at the client."""
+from app.utils.inflate import inflater
 
 LAST_CHUNK = 0.05
 """Seconds to wait for the end of a body whose last event has been read; the client has its own by then."""
 
-RECV = 65536
 IDLE_LIMIT = 32
 """Connections kept per origin."""
 IDLE_SECONDS = 90.0
 LONGEST_BODY = 256 * 1024 * 1024
 LONGEST_HEAD = 256 * 1024
-
-Socket: TypeAlias = socket.socket
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a connection leads; those to the same origin are interchangeable."""
-
-    tls: bool
-    host: str
-    port: int
-    proxy: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long one call may take, and how to see that nobody waits for it any more."""
-
-    timeouts: Timeouts
-    deadline: float
-    alive: Callable[[], None]
-    whom: str
-    """Who is waited for, as an error message names it."""
 
 
 class Http:
@@ -84,7 +47,7 @@ class Http:
         Raises UpstreamUnreachable, UpstreamTimeout, UpstreamGarbage, and what `wait.alive` raises.
         """
         place = urlsplit(url)
-        origin = _origin(place.scheme, place.netloc)
+        origin = origin_of(place.scheme, place.netloc)
         message = _request(place, origin, headers, body)
         while True:
             sock = self._take(origin)
@@ -108,7 +71,7 @@ class Http:
                 if not idle:
                     return None
                 sock, since = idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS and not _readable(sock):
+            if time.monotonic() - since < IDLE_SECONDS and not readable(sock):
                 return sock
             sock.close()
 
@@ -166,7 +129,7 @@ class Exchange:
                 return False
             if not self._head_done and time.monotonic() >= limit:
                 raise UpstreamTimeout(f"{self.wait.whom} did not begin to answer in time")
-        self._inflate = _inflater(self.headers.get("content-encoding", ""), self.wait.whom)
+        self._inflate = inflater(self.headers.get("content-encoding", ""), self.wait.whom)
         return True
 
     def read(self) -> bytes | None:
@@ -230,7 +193,7 @@ class Exchange:
 
         Bytes alone do not say so: TLS has messages of its own.
         """
-        if not _readable(self.sock):
+        if not readable(self.sock):
             return False
         self.sock.settimeout(0)
         try:
@@ -370,208 +333,13 @@ class Reply:
             self._exchange.sock.close()
 
 
-def connect(origin: Origin, wait: Wait) -> Socket:
-    """An open connection, through the proxy where there is one, TLS verified. Raises UpstreamUnreachable."""
-    limit = time.monotonic() + wait.timeouts.connect
-    proxy = urlsplit(origin.proxy) if origin.proxy else None
-    if proxy and proxy.scheme != "http":
-        raise UpstreamUnreachable(f"cannot reach {wait.whom}: only http:// proxies are understood")
-    host, port = (proxy.hostname or "", proxy.port or 80) if proxy else (origin.host, origin.port)
-    try:
-        sock = _open(host, port, wait, limit)
-        try:
-            if proxy and origin.tls:
-                _tunnel(sock, origin, proxy, wait, limit)
-            return _secured(sock, origin.host, wait, limit) if origin.tls else sock
-        except BaseException:
-            sock.close()
-            raise
-    except (OSError, UnicodeError) as problem:
-        status = 504 if isinstance(problem, TimeoutError) else None
-        raise UpstreamUnreachable(f"cannot reach {wait.whom}: {_why(problem)}", status=status) from problem
-
-
-def _open(host: str, port: int, wait: Wait, limit: float) -> Socket:
-    """A connection to the first of the host's addresses that takes one; each has its share of the time."""
-    problem: OSError = OSError("the name has no address")
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for left, (family, kind, protocol, _, address) in zip(
-        range(len(addresses), 0, -1), addresses, strict=True
-    ):
-        now = time.monotonic()
-        sock = socket.socket(family, kind, protocol)
-        try:
-            return _dialled(sock, address, wait, now + (limit - now) / left)
-        except OSError as failure:
-            sock.close()
-            problem = failure
-        except BaseException:
-            sock.close()
-            raise
-    raise problem
-
-
-def _dialled(sock: Socket, address: tuple[Any, ...], wait: Wait, limit: float) -> Socket:
-    sock.setblocking(False)
-    if (code := sock.connect_ex(address)) not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
-        raise OSError(code, os.strerror(code))
-    while not _ready(sock, select.POLLOUT, TICK):
-        _patient(wait, limit)
-    if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        raise OSError(code, os.strerror(code))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.settimeout(TICK)
-    return sock
-
-
-def _secured(sock: Socket, host: str, wait: Wait, limit: float) -> Socket:
-    secure = _trust().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-    secure.settimeout(TICK)
-    try:
-        while True:
-            try:
-                secure.do_handshake()
-                return secure
-            except (TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                _patient(wait, limit)
-    except BaseException:
-        secure.close()
-        raise
-
-
-def _tunnel(sock: Socket, origin: Origin, proxy: SplitResult, wait: Wait, limit: float) -> None:
-    """Ask an HTTP proxy for a way through to `origin`."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    place = f"{host}:{origin.port}"
-    sock.sendall(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{_proxy_key(proxy)}\r\n".encode("latin-1"))
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        data: bytes | None = None
-        try:
-            data = sock.recv(RECV)
-        except TimeoutError:
-            _patient(wait, limit)
-        if data == b"" or len(answer) > RECV:
-            raise OSError("the proxy closed the connection")
-        answer += data or b""
-    status = answer.split(None, 2)[1:2]
-    if status != [b"200"]:
-        raise OSError(f"the proxy answered {b''.join(status).decode('latin-1')[:40]}")
-
-
-def _patient(wait: Wait, limit: float) -> None:
-    wait.alive()
-    if time.monotonic() >= min(limit, wait.deadline):
-        raise TimeoutError("no connection in time")
-
-
 def _request(place: SplitResult, origin: Origin, headers: Mapping[str, str], body: bytes) -> bytes:
     path = f"{place.path or '/'}?{place.query}" if place.query else place.path or "/"
     lines = [f"Host: {place.netloc}"]
     if origin.proxy and not origin.tls:
         path = f"http://{place.netloc}{path}"
-        lines.append(_proxy_key(urlsplit(origin.proxy)).strip())
+        lines.append(proxy_key(urlsplit(origin.proxy)).strip())
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join(filter(None, lines))
     return f"POST {path} HTTP/1.1\r\n{head}\r\n\r\n".encode("latin-1") + body
-
-
-@lru_cache(maxsize=256)
-def _origin(scheme: str, netloc: str) -> Origin:
-    place = urlsplit(f"{scheme}://{netloc}")
-    host, tls = place.hostname or "", scheme == "https"
-    port = place.port or (443 if tls else 80)
-    return Origin(tls, host, port, _proxy(scheme, host, port))
-
-
-def _proxy(scheme: str, host: str, port: int) -> str | None:
-    """The environment's proxy for a host. Never for this machine itself: no proxy could reach it."""
-    if is_loopback(host) or proxy_bypass_environment(f"{host}:{port}"):
-        return None
-    proxies = getproxies_environment()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if proxy is None or "://" in proxy:
-        return proxy
-    return f"http://{proxy}"
-
-
-def _proxy_key(proxy: SplitResult) -> str:
-    if not proxy.username:
-        return ""
-    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}\r\n"
-
-
-@lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    """The system's certificates and certifi's (python.org's macOS builds have none of their own)."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _inflater(coding: str, whom: str) -> Callable[[bytes], bytes] | None:
-    """`identity` is asked for, but some answer with gzip all the same."""
-    coding = coding.strip().lower()
-    if coding in ("", "identity"):
-        return None
-    if coding in ("gzip", "x-gzip", "deflate"):
-        return _Inflate().feed
-    raise UpstreamGarbage(f"{whom} answers in a coding nobody asked for: {coding[:40]}")
-
-
-class _Inflate:
-    """gzip, in several members too, and both things called deflate: with zlib's header, and without."""
-
-    def __init__(self) -> None:
-        self._object: zlib._Decompress | None = None
-        self._ended = False
-        self._rest = b""
-
-    def feed(self, data: bytes) -> bytes:
-        plain = b""
-        data = self._rest + data
-        while data and (self._object or len(data) > 1):
-            if self._object is None:
-                if self._ended and data[:2] != _GZIP:  # padding
-                    return plain
-                self._object = zlib.decompressobj(_window(data))
-            plain += self._object.decompress(data)
-            data = self._object.unused_data
-            if self._object.eof:
-                self._object, self._ended = None, True
-        self._rest = data
-        return plain
-
-
-_GZIP = b"\x1f\x8b"
-
-
-def _window(head: bytes) -> int:
-    """What zlib is to expect after these two bytes."""
-    if head[:2] == _GZIP:
-        return zlib.MAX_WBITS | 16
-    has_header = head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
-    return zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
-
-
-def _ready(sock: Socket, events: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(sock, events)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _readable(sock: Socket) -> bool:
-    return _ready(sock, select.POLLIN, 0.0)
-
-
-def _why(problem: OSError | UnicodeError) -> str:
-    """An operating system's error in words that name neither host nor port."""
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({problem.verify_message})"
-    if isinstance(problem, socket.gaierror | UnicodeError):
-        return "its host name is not known"
-    return (problem.strerror or str(problem) or "connection failed").lower()

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from app.backends.http import Exchange, Wait
-from app.backends.http import _trust as trust
+from app.backends.connecting import Wait, trust
+from app.backends.http import Exchange
 from app.errors import BadRequest, UpstreamError
 from app.types import Body, Target, Timeouts
 from app.utils.images import Place, replaced, to_fetch

@@ -23,8 +23,7 @@ from urllib.parse import unquote, urlsplit
 import httpcore
 import httpx
 
-from app.backends.http import _proxy as proxy_for
-from app.backends.http import _trust as trust
+from app.backends.connecting import proxy_for, trust
 from app.backends.litellm_scope import Ended, Heard, Scope, current
 from app.types import Timeouts
 

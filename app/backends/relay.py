@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from app.backends.http import Http, Reply, Wait
-from app.errors import BadRequest, GatewayError, UpstreamError, UpstreamGarbage
+from app.backends.connecting import Wait
+from app.backends.http import Http, Reply
+from app.errors import BadRequest, UpstreamError, UpstreamGarbage
 from app.types import Batch, Call, Completion, Target
-from app.utils.codec import dumps, loads
+from app.utils.answers import BLANK, answer_in, chunks_in, is_stream, no_event
+from app.utils.codec import dumps
 from app.utils.formatter import chunks_of, completion_of, cut, is_whole
-from app.utils.problems import error_in, problem_from, problem_of, status_in
-from app.utils.sse import DONE, SSEReader
+from app.utils.problems import problem_from
+from app.utils.sse import SSEReader
 
 PATH = "/chat/completions"
 
@@ -30,22 +32,22 @@ class Relay:
     def complete(self, call: Call) -> Completion:
         with closing(self._ask(call)) as reply:
             first = _first(reply)
-            if _is_stream(first):
+            if is_stream(first):
                 answer = completion_of(_events(reply, first, call.target, lambda: None))
                 if not is_whole(answer):
                     raise cut(call.target)
             else:
-                answer = _answer(first + reply.read_all(), call.target)
+                answer = answer_in(first + reply.read_all(), call.target)
         return answer
 
     def stream(self, call: Call) -> RelayStream:
         reply = self._ask(call)
         try:
             first = _first(reply)
-            if _is_stream(first):
+            if is_stream(first):
                 return RelayStream(reply, first, call.target)
             with closing(reply):
-                return RelayStream.of(chunks_of(_answer(first + reply.read_all(), call.target)))
+                return RelayStream.of(chunks_of(answer_in(first + reply.read_all(), call.target)))
         except BaseException:
             reply.close()
             raise
@@ -119,7 +121,7 @@ def _events(reply: Reply, first: bytes, target: Target, end: Callable[[], None])
     data: bytes | None = first
     seen = False
     while data != b"":
-        batch, done, problem = _read(reader.feed(data or b""), target)
+        batch, done, problem = chunks_in(reader.feed(data or b""), target)
         if done:
             end()
         yield batch
@@ -130,38 +132,13 @@ def _events(reply: Reply, first: bytes, target: Target, end: Callable[[], None])
             break
         data = reply.read()
     else:
-        batch, _, problem = _read(reader.close(), target)
+        batch, _, problem = chunks_in(reader.close(), target)
         if batch:
             yield batch
-        if problem:
-            raise problem
+        if problem:  # half an event
+            raise cut(target) if isinstance(problem, UpstreamGarbage) else problem
     if not (seen or batch):
-        raise UpstreamGarbage(f"the provider of '{target.alias}' answered a stream without any event")
-
-
-def _read(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
-    """The chunks in some payloads, whether [DONE] came, and the error that ends them, if any."""
-    batch: Batch = []
-    for payload in payloads:
-        if payload == DONE:
-            return batch, True, None
-        if not payload:
-            continue
-        try:
-            chunk = loads(payload)
-        except ValueError:
-            return (
-                batch,
-                False,
-                UpstreamGarbage(f"the stream of '{target.alias}' holds a line that is not JSON"),
-            )
-        if not isinstance(chunk, dict) or "error" in chunk or "choices" not in chunk:
-            if (said := error_in(chunk)) is not None:
-                return batch, False, problem_of(said, status_in(said), target)
-            if not isinstance(chunk, dict):
-                return batch, False, UpstreamGarbage(f"the stream of '{target.alias}' holds what is no event")
-        batch.append(chunk)
-    return batch, False, None
+        raise no_event(target)
 
 
 def _first(reply: Reply) -> bytes:
@@ -173,40 +150,6 @@ def _first(reply: Reply) -> bytes:
             return held
         held = held[:3]  # what could be a byte order mark
     return b""
-
-
-BLANK = b"\xef\xbb\xbf \r\n\t"
-FIELDS = (b"data", b"event", b"id", b"retry", b":")
-
-
-def _is_stream(first: bytes) -> bool:
-    """Whether a body begins as a stream of events does, as far as it is here."""
-    head = first.lstrip(BLANK)
-    return bool(head) and any(head[: len(field)] == field[: len(head)] for field in FIELDS)
-
-
-def _answer(body: bytes, target: Target) -> Completion:
-    """A plain answer's completion, or the error that it is."""
-    try:
-        answer = loads(body)
-    except ValueError:
-        what = (
-            "nothing"
-            if not body.strip()
-            else "a web page"
-            if body.lstrip()[:1] == b"<"
-            else "what is not JSON"
-        )
-        raise UpstreamGarbage(
-            f"the provider of '{target.alias}' answered {what}: check its baseURL"
-        ) from None
-    if (said := error_in(answer)) is not None:
-        raise problem_of(said, status_in(said), target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise UpstreamGarbage(
-            f"the provider of '{target.alias}' answered something that is no chat completion"
-        )
-    return answer
 
 
 def _quietly(reply: Reply) -> bytes:

@@ -74,7 +74,7 @@ def body_of(request: Request) -> bytes:
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
         raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
-    with _patience(request.environ.get("gunicorn.socket")):
+    with patience(request.environ.get("gunicorn.socket")):
         try:
             return _read(request)
         except TimeoutError:
@@ -114,7 +114,7 @@ def _drain(read: Callable[[int], bytes], rest: int) -> None:
 
 
 @contextlib.contextmanager
-def _patience(sock: socket.socket | None) -> Iterator[None]:
+def patience(sock: socket.socket | None) -> Iterator[None]:
     """Within it a read from the client waits no longer than BODY_SILENCE."""
     if sock is None:
         yield

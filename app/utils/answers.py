@@ -1,62 +1,83 @@
-"""A plain answer out of the bytes of one, whatever its content type claimed. Pure."""
+"""What is in an answer of status 200: a completion, a stream's events, or an error after all. Pure.
+
+Told by what arrives, not by what the content type claims: some targets stream whether asked
+to or not, some never do, and some say 200 and mean an error.
+"""
 
 from __future__ import annotations
 
-from app.errors import UpstreamCut, UpstreamGarbage
+from app.errors import GatewayError, UpstreamGarbage
 from app.types import Batch, Completion, Target
 from app.utils.codec import loads
-from app.utils.formatter import completion_of
+from app.utils.formatter import completion_of, cut, is_whole
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.sse import DONE, SSEReader
 
+BLANK = b"\xef\xbb\xbf \r\n\t"
+FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+
+def is_stream(body: bytes) -> bool:
+    """Whether a body begins as a stream of events does, as far as it is here."""
+    head = body.lstrip(BLANK)[:8]
+    return bool(head) and any(head[: len(field)] == field[: len(head)] for field in FIELDS)
+
 
 def answer_in(body: bytes, target: Target) -> Completion:
-    """The completion in the body of an answer of status 200; raises the error that it is instead.
-
-    A stream where a plain answer was asked for is gathered.
-    """
-    if body.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"d", b"e", b":", b"i", b"r"):
+    """The completion in a whole body, streamed or not; raises the error that it is instead."""
+    if is_stream(body):
         return _gathered(body, target)
     try:
         answer = loads(body)
     except ValueError:
-        what = (
-            "nothing"
-            if not body.strip()
-            else "a web page"
-            if body.lstrip()[:1] == b"<"
-            else "what is not JSON"
-        )
-        raise UpstreamGarbage(
-            f"the provider of '{target.alias}' answered {what}: check its baseURL"
-        ) from None
-    _raise_error_in(answer, target)
+        raise _garbage(target, f"{_looks_like(body)}: check its baseURL") from None
+    if (said := error_in(answer)) is not None:
+        raise problem_of(said, status_in(said), target)
     if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise UpstreamGarbage(
-            f"the provider of '{target.alias}' answered something that is no chat completion"
-        )
+        raise _garbage(target, "something that is no chat completion")
     return answer
+
+
+def chunks_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
+    """The chunks in some events, whether [DONE] came, and the error that ends them, if any."""
+    batch: Batch = []
+    for payload in filter(None, payloads):
+        if payload == DONE:
+            return batch, True, None
+        try:
+            chunk = loads(payload)
+        except ValueError:
+            return batch, False, _garbage(target, "a stream with a line that is not JSON")
+        if not isinstance(chunk, dict) or "error" in chunk or "choices" not in chunk:
+            if (said := error_in(chunk)) is not None:
+                return batch, False, problem_of(said, status_in(said), target)
+            if not isinstance(chunk, dict):
+                return batch, False, _garbage(target, "a stream with what is no event")
+        batch.append(chunk)
+    return batch, False, None
+
+
+def no_event(target: Target) -> GatewayError:
+    """The error for a stream that holds nothing at all."""
+    return _garbage(target, "a stream without any event")
 
 
 def _gathered(body: bytes, target: Target) -> Completion:
     reader = SSEReader()
-    chunks: Batch = []
-    for payload in reader.feed(body) + reader.close():
-        if payload == DONE:
-            break
-        try:
-            chunk = loads(payload)
-        except ValueError:
-            raise UpstreamGarbage(f"the stream of '{target.alias}' holds a line that is not JSON") from None
-        _raise_error_in(chunk, target)
-        if isinstance(chunk, dict):
-            chunks.append(chunk)
-    answer = completion_of([chunks])
-    if not answer["choices"] or any(choice.get("finish_reason") is None for choice in answer["choices"]):
-        raise UpstreamCut(f"the stream of '{target.alias}' ended before the answer was finished")
+    batch, _, problem = chunks_in(reader.feed(body) + reader.close(), target)
+    if problem:
+        raise problem
+    answer = completion_of([batch])
+    if not is_whole(answer):
+        raise cut(target)
     return answer
 
 
-def _raise_error_in(answer: object, target: Target) -> None:
-    if said := error_in(answer):
-        raise problem_of(said, status_in(said), target)
+def _looks_like(body: bytes) -> str:
+    if not body.strip():
+        return "nothing"
+    return "a web page" if body.lstrip()[:1] == b"<" else "what is not JSON"
+
+
+def _garbage(target: Target, what: str) -> GatewayError:
+    return UpstreamGarbage(f"the provider of '{target.alias}' answered {what}")

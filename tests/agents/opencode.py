@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "get-opencode.sh"
+from tests.gateway import ROOT
+
+README = ROOT / "README.md"
+SCRIPT = ROOT / "scripts" / "get-opencode.sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +31,28 @@ class Run:
         return "".join(event["part"]["text"] for event in self.events if event["type"] == "text")
 
 
-def provider(base_url: str, *models: str) -> dict[str, Any]:
-    """The provider entry that README.md tells people to use."""
-    return {
-        "npm": "@ai-sdk/openai-compatible",
-        "name": "LocalCode",
-        "options": {"baseURL": base_url, "apiKey": "local"},
-        "models": {model: {} for model in models},
-    }
+def settings_of_readme(gateway_url: str) -> dict[str, Any]:
+    """The opencode.json that README.md tells people to use, with the gateway where it really is."""
+    blocks = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
+    shown = next(block for block in blocks if '"provider"' in block and '"localcode"' in block)
+    settings: dict[str, Any] = json.loads(shown.replace("http://127.0.0.1:4242", gateway_url))
+    return settings
 
 
 class OpenCode:
-    """`folder` becomes home and project; `entry` is the provider `localcode` of its configuration."""
+    """`folder` becomes home and project."""
 
-    def __init__(self, folder: Path, entry: dict[str, Any], model: str) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.command = subprocess.run([SCRIPT], check=True, capture_output=True, text=True).stdout.strip()
         self.home = folder / "home"
         self.project = folder / "project"
         self.project.mkdir(parents=True)
-        self._write_config({"provider": {"localcode": entry}, "model": f"localcode/{model}"})
+        self._write_config(settings)
 
-    def ask(self, prompt: str, timeout: float = 120) -> Run:
+    def ask(self, alias: str, prompt: str, timeout: float = 120) -> Run:
         """One turn of the agent, until it has nothing more to do."""
         done = subprocess.run(
-            [self.command, "run", "--format", "json", prompt],
+            [self.command, "run", "--format", "json", "--model", f"localcode/{alias}", prompt],
             cwd=self.project,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -72,8 +74,8 @@ class OpenCode:
             "packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}},
         }
         (folder / "package-lock.json").write_text(json.dumps(lock))
-        settings |= {"autoupdate": False, "share": "disabled"}
-        (folder / "opencode.json").write_text(json.dumps(settings))
+        quiet = {"autoupdate": False, "share": "disabled"}
+        (folder / "opencode.json").write_text(json.dumps(settings | quiet))
 
     def _environment(self) -> dict[str, str]:
         return {

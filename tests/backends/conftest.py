@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import pytest
 
-from app.backends import http as module
+from app.backends import connecting as module
+from app.backends import http as http_module
 from app.backends.http import Http
 from tests.backends.peers import Play, Server
 
@@ -18,15 +19,16 @@ Serve: TypeAlias = Callable[..., Server]
 @pytest.fixture
 def short_ticks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Looks at the client often, so that no test has to wait long; nothing is remembered of other tests."""
-    monkeypatch.setattr(module, "TICK", 0.05)
+    for waiting in (module, http_module):
+        monkeypatch.setattr(waiting, "TICK", 0.05)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    module._origin.cache_clear()
-    module._trust.cache_clear()
+    module.origin_of.cache_clear()
+    module.trust.cache_clear()
     yield
-    module._origin.cache_clear()
-    module._trust.cache_clear()
+    module.origin_of.cache_clear()
+    module.trust.cache_clear()
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.backends import http as module
-from app.backends.http import Exchange, Http, Origin, Reply, Wait, connect
+from app.backends.connecting import Origin, Wait, connect, origin_of
+from app.backends.http import Exchange, Http, Reply
 from app.errors import (
     ClientLeft,
     GatewayError,
@@ -1153,7 +1154,7 @@ def test_the_environment_says_which_proxy(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    assert module._origin(scheme, host).proxy == proxy
+    assert origin_of(scheme, host).proxy == proxy
 
 
 @pytest.mark.parametrize(
@@ -1166,7 +1167,7 @@ def test_the_environment_says_which_proxy(
     ],
 )
 def test_an_address_says_where_to_connect(scheme: str, netloc: str, origin: Origin) -> None:
-    assert module._origin(scheme, netloc) == origin
+    assert origin_of(scheme, netloc) == origin
 
 
 def test_an_ipv6_address_is_tunnelled_to_in_brackets(serve: Serve) -> None:
@@ -1204,7 +1205,7 @@ def test_many_at_once_get_each_their_own_answer(http: Http, serve: Serve) -> Non
 
     assert mixed_up == []
     assert len(server.requests) == 1000
-    assert len(http._idle[module._origin("http", f"127.0.0.1:{server.port}")]) <= module.IDLE_LIMIT
+    assert len(http._idle[origin_of("http", f"127.0.0.1:{server.port}")]) <= module.IDLE_LIMIT
 
 
 UNDER_GEVENT = """

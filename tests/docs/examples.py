@@ -2,9 +2,9 @@
 
     python -m tests.docs.examples        # runs them all and writes the answers into the pages
 
-An example is two blocks that stand together: a command (`sh`, `python`) and its answer. The commands use the
-ports that the pages speak of; here they are exchanged for free ones. What differs from run to run (ids, dates,
-times) is exchanged for something steady.
+An example is two blocks that stand together: a command (`sh`, `python`) and its answer. The commands
+use the ports that the pages speak of; here they are exchanged for free ones. What differs from run to
+run (ids, dates, times) is exchanged for something steady.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def staged(folder: Path) -> Iterator[Stage]:
         gateways = [
             stack.enter_context(_gateway(folder, (ROOT / "opencode.json").read_text(encoding="utf-8"))),
             stack.enter_context(_gateway(folder / "scripted", config, **SECRETS)),
-            stack.enter_context(_gateway(folder / "keys", config, LOCALCODE_API_KEYS="my-own-key", **SECRETS)),
+            stack.enter_context(
+                _gateway(folder / "keys", config, LOCALCODE_API_KEYS="my-own-key", **SECRETS)
+            ),
         ]
         real = [gateway.url.rpartition(":")[2] for gateway in gateways]
         ports = dict(zip(("4242", "4244", "4245"), real, strict=True)) | {"4243": str(upstream.port)}
@@ -147,7 +149,10 @@ def rewritten(text: Page, stage: Stage) -> str:
     """The page with the answers that its examples give now."""
     parts, end = [], 0
     for example in text.examples:
-        parts += [text.text[end : example.answer.start], stage.answer(example.question, example.answer.language)]
+        parts += [
+            text.text[end : example.answer.start],
+            stage.answer(example.question, example.answer.language),
+        ]
         end = example.answer.end
     return "".join([*parts, text.text[end:]])
 

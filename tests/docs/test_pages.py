@@ -45,6 +45,13 @@ def test_every_anchor_is_a_heading_of_its_page(name: str) -> None:
 
 
 @PAGE
+def test_every_file_that_is_named_is_there(name: str) -> None:
+    named = re.findall(r"`((?:app|bench|docs|scripts|tests)/[\w./-]+)`", page(name).prose)
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@PAGE
 def test_a_page_has_one_title_and_no_tabs(name: str) -> None:
     prose = page(name).prose
 

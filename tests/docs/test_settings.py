@@ -11,7 +11,8 @@ from app.config.settings import MEGABYTE, VARIABLES, Settings
 from tests.docs.pages import ROOT, page
 
 IN_README = {
-    row[0].strip("`"): row for row in page("README.md").rows("variable", "option of `run.sh`", "default", "meaning")
+    row[0].strip("`"): row
+    for row in page("README.md").rows("variable", "option of `run.sh`", "default", "meaning")
 }
 IN_ENV_EXAMPLE = dict(
     re.findall(r"^# (LOCALCODE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.cli import main
@@ -22,7 +22,7 @@ from app.gateway import Gateway as Served
 from tests import fakes
 from tests.contract.client import ask, body_for
 from tests.docs.pages import page
-from tests.gateway import Gateway, bare_environment, config, free_port, running
+from tests.gateway import Gateway, config, free_port, running
 from tests.upstream import Upstream
 
 
@@ -70,7 +70,7 @@ def asking(alias: str, script: str = "", **body: Any) -> Callable[[Gateway, Upst
 
 def with_a_wrong_key(gateway: Gateway, up: Upstream) -> str:
     with served(LOCALCODE_API_KEYS="another") as client:
-        return client.get("/v1/models").get_json()["error"]["message"]
+        return message_of(client.get("/v1/models"))
 
 
 def with_too_much(gateway: Gateway, up: Upstream) -> str:
@@ -93,7 +93,11 @@ def with_a_bug_of_ours(gateway: Gateway, up: Upstream) -> str:
     with served() as client:
         backend = fakes.FakeBackend(ZeroDivisionError("ours"))
         client.application.extensions["gateway"] = Served(fakes.catalog(fakes.target()), {"relay": backend})
-        return client.post("/v1/chat/completions", json=body_for("alias", "")).get_json()["error"]["message"]
+        return message_of(client.post("/v1/chat/completions", json=body_for("alias", "")))
+
+
+def message_of(reply: TestResponse) -> str:
+    return str((reply.get_json() or {})["error"]["message"])
 
 
 @contextmanager
@@ -104,13 +108,18 @@ def served(**environment: str) -> Iterator[FlaskClient]:
 
 SHOWN = {
     "'gemini-flash' cannot be used: GEMINI_API_KEY is not set": asking("gemini-flash"),
-    "the provider of 'glm-4.7' refused the gateway's key (401): check ZAI_API_KEY": asking("glm-4.7", "canary"),
+    "the provider of 'glm-4.7' refused the gateway's key (401): check ZAI_API_KEY": asking(
+        "glm-4.7", "canary"
+    ),
     "the provider of 'big-pickle' refused the gateway's key (401): check OPENCODE_API_KEY": asking(
         "big-pickle", "canary"
     ),
     "upstream_billing_error": asking("glm-4.7", "status status=429 code=1113 message=Insufficient_balance"),
     "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
     " (LOCALCODE_API_KEYS names them)": with_a_wrong_key,
+    "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin": asking(
+        "glm-4.7", sending={"Origin": "https://a-page.example"}
+    ),
     "model 'glm' is not configured; close: glm-4.7": asking("glm"),
     "cannot reach the provider of 'llama': connection refused": asking("llama"),
     "the provider of 'page' answered a web page: check its baseURL": asking("page"),
@@ -137,24 +146,19 @@ def test_a_client_is_told_what_the_readme_says(message: str, troubled: Gateway, 
 def starting(*options: str, **environment: str) -> Callable[[Path], str]:
     def said(folder: Path) -> str:
         (folder / "my.json").write_text('{\n  "provider": {\n    "x": { "models" {} }\n  }\n}\n')
-        found = CliRunner(env={"LOCALCODE_CONFIG": "my.json", **environment}).invoke(main, ["serve", *options])
+        found = CliRunner(env={"LOCALCODE_CONFIG": "my.json", **environment}).invoke(
+            main, ["serve", *options]
+        )
         assert found.exit_code == 1
         return found.output
 
     return said
 
 
-def starting_twice(folder: Path) -> str:
-    with running(folder, config("http://127.0.0.1:1/v1", {})) as first:
-        port = first.url.rpartition(":")[2]
-        command = [sys.executable, "-m", "app", "serve", "--port", port, "--config", "opencode.json"]
-        second = subprocess.Popen(
-            command, cwd=folder, env=bare_environment(folder), stderr=subprocess.PIPE, text=True
-        )
-        with second:
-            said = second.stderr.readline() if second.stderr else ""
-            second.kill()
-    return said.replace(port, "4242")
+def starting_where_somebody_listens(folder: Path) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        return starting("--port", port, LOCALCODE_CONFIG="good.json")(folder).replace(port, "4242")
 
 
 def reloading(folder: Path) -> str:
@@ -167,7 +171,7 @@ def reloading(folder: Path) -> str:
 
 
 SAID = {
-    "Connection in use: ('127.0.0.1', 4242)": starting_twice,
+    "port 4242 is in use": starting_where_somebody_listens,
     "there is no such file": starting("--config", "nowhere.json"),
     "there is no colon between the key and its value": starting(),
     "'99999' is no whole number from 1 to 65535": starting("--port", "99999"),
@@ -196,5 +200,7 @@ def test_the_start_says_what_the_readme_says(
     ],
     ids=["shown", "said"],
 )
-def test_the_readme_names_these_messages_and_no_others(titles: tuple[str, ...], caused: dict[str, Any]) -> None:
+def test_the_readme_names_these_messages_and_no_others(
+    titles: tuple[str, ...], caused: dict[str, Any]
+) -> None:
     assert [row[0].strip("`") for row in page("README.md").rows(*titles)] == list(caused)

@@ -240,7 +240,7 @@ SCRIPTS: Mapping[str, Script] = {
     "mute": Script(text, {"wait": FOR_EVER}),
     "stall-first": Script(text, {"stall": 0}),
     "stall": Script(text, {"stall": 3}),
-    "loris": Script(text, {"split": 1, "drip": 2}),
+    "loris": Script(text, {"split": 5, "drip": 2}),
     "paced": Script(tokens, {"pace": 20}),
     # how it is written
     "split": Script(text, {"split": 1}),
