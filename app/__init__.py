@@ -30,7 +30,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.retrying import Retrying
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
-    from app.routes import access, chat, failures, health, models
+    from app.routes import access, chat, failures, health, models, paths
     from app.types import Backend, CarrierName
 
     via = f"1.1 localcode-{settings.instance}"
@@ -49,6 +49,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
 
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, STARTED=time.monotonic(), VERSION=__version__)
+    app.wsgi_app = paths.single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     app.extensions.update(gateway=gateway, renew=renew)

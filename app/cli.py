@@ -58,6 +58,8 @@ def serve(**given: Any) -> None:
     click.echo(
         f"\nLocalCode {__version__} on {_url(settings)}/v1  (Ctrl-C stops, SIGHUP reloads {catalog.source})\n"
     )
+    if all(target.unavailable for target in catalog.targets.values()):
+        click.echo("No model can be used yet: every request will be refused.\n")
     sys.stdout.flush()
     logs.configure(settings.log_level, settings.log_format, catalog.secrets | settings.secrets)
     logs.guard_stderr()
@@ -76,9 +78,9 @@ def check(config: Path | None, online: bool) -> None:
         from app.backends.probe import missing_ids
 
         found = missing_ids({name: catalog.targets[name] for name in catalog.aliases})
-        click.echo(f"\nasked the providers about {found.checked} of {len(catalog.aliases)} models")
+        click.echo(f"\ncompared {found.checked} of {len(catalog.aliases)} models with their providers' lists")
         click.echo("\n".join(section("gone, or not asked", _online_problems(found))))
-        faulty = faulty or bool(found.missing)
+        faulty = faulty or bool(found.missing) or (bool(found.unchecked) and not found.checked)
     sys.exit(1 if faulty else 0)
 
 

@@ -44,6 +44,7 @@ class GatewayError(Exception):
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status or self.status
@@ -52,6 +53,8 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after = retry_after
         """Seconds, or None."""
+        self.detail = detail
+        """What the log may know at DEBUG and the client may not: the provider's words about our key."""
 
 
 class BadRequest(GatewayError):
@@ -135,7 +138,7 @@ class ClientLeft(GatewayError):
 
 class UpstreamError(GatewayError):
     status = 502
-    type = "upstream_error"
+    type = "server_error"  # OpenCode asks again after an event of this type, and gives up on any other
     code: str | None = "upstream_error"
     retryable = True
 
@@ -148,7 +151,6 @@ class UpstreamRefused(UpstreamError):
 
 
 class UpstreamFailed(UpstreamError):
-    type = "server_error"
     code = None
 
 

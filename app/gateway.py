@@ -65,7 +65,9 @@ class Gateway:
         """The target for a request, answering to the name that the client used."""
         target = resolve(request.model, self.catalog.targets)
         if target.unavailable:
-            raise TargetUnavailable(f"'{request.model}' cannot be used: {target.unavailable}")
+            raise TargetUnavailable(
+                f"'{request.model}' cannot be used: {target.unavailable} (see .env.example)"
+            )
         return target if target.alias == request.model else replace(target, alias=request.model)
 
     def _call(self, request: ChatRequest, client: Client, trace: Trace) -> Call:

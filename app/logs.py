@@ -660,6 +660,7 @@ class DebugView:
             return
         cause = problem.__cause__ or problem.__context__
         because = f" because of {type(cause).__name__}: {preview(str(cause), 300, 200)}" if cause else ""
+        because += f" the provider said: {preview(problem.detail, 300, 200)}" if problem.detail else ""
         self._say(
             [Line(ERROR, f"{problem.status} {_kind_of(problem)}: {preview(str(problem), 300, 200)}{because}")]
         )

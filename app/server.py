@@ -102,6 +102,10 @@ class Master(Arbiter):
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
             return super().spawn_worker()
+        except SystemExit as end:  # the worker's own, in its process
+            # The interpreter's orderly end waits for locks that a thread still importing LiteLLM was cut off
+            # with, for ever, and takes LiteLLM's modules apart for two seconds. Nothing here needs it.
+            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 

@@ -73,7 +73,10 @@ def connect(origin: Origin, wait: Wait) -> Socket:
             raise
     except (OSError, UnicodeError) as problem:
         status = 504 if isinstance(problem, TimeoutError) else None
-        raise UpstreamUnreachable(f"cannot reach {wait.whom}: {_why(problem)}", status=status) from problem
+        way = " through the proxy of the environment" if proxy else ""
+        raise UpstreamUnreachable(
+            f"cannot reach {wait.whom}{way}: {_why(problem)}", status=status
+        ) from problem
 
 
 def _open(host: str, port: int, wait: Wait, limit: float) -> Socket:

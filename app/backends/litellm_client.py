@@ -149,10 +149,7 @@ class Work:
 
     def _end(self, reader: ChunkReader) -> Iterator[Chunk]:
         if self._target.mock_response is not None:
-            yield {
-                "object": "chat.completion.chunk",
-                "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
-            }
+            yield reader.stop()
         elif not self._begun:
             yield from self._instead()
         elif not reader.finished:

@@ -98,8 +98,9 @@ class ChatStream:
                 self._follow(choice)
             if self.failed:
                 break
-            if not (self._hide_usage and "usage" in chunk and self._is_only_usage(chunk)):
-                kept.append(chunk)
+            if self._hide_usage and "usage" in chunk and _hides_usage(chunk):
+                continue
+            kept.append(chunk)
         return kept
 
     def end(self) -> None:
@@ -120,13 +121,19 @@ class ChatStream:
         elif self._trace.finish is None or _says_something(choice.get("delta")):
             self._open.add(index)  # not so an empty delta that follows the finish, together with the usage
 
-    @staticmethod
-    def _is_only_usage(chunk: Chunk) -> bool:
-        """Hides usage that the client did not ask for: True for a chunk that holds nothing else."""
-        if chunk["usage"] is None:
-            del chunk["usage"]
-            return False
-        return not chunk.get("choices")
+
+USUAL = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices"})
+
+
+def _hides_usage(chunk: Chunk) -> bool:
+    """Takes out usage that the client did not ask for; True when that leaves nothing to pass on.
+
+    llama-server puts its `timings` beside the usage, and what is beside it must not be lost.
+    """
+    if chunk["usage"] is None or not chunk.get("choices"):
+        del chunk["usage"]
+        return not chunk.get("choices") and USUAL.issuperset(chunk)
+    return False
 
 
 def _says_something(delta: Any) -> bool:

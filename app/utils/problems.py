@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from app.errors import (
     ContextTooLong,
     GatewayError,
+    LoopDetected,
     RateLimited,
     UpstreamAuthentication,
     UpstreamBilling,
+    UpstreamError,
     UpstreamFailed,
     UpstreamGarbage,
     UpstreamRefused,
@@ -58,7 +60,7 @@ def problem_from(status: int, headers: Mapping[str, str], body: bytes, target: T
     """The error for an upstream's answer that is none: any status from 300, header names in lower case."""
     said = error_in(_json(body))
     if said is None and 400 <= status < 500 and status not in (401, 402, 403, 408, 409, 429):
-        said = {"message": _plain(body) or f"the provider answered {status} without saying why"}
+        said = {"message": _plain(body)}
     return problem_of(said or {}, status, target, retry_after=retry_after(headers))
 
 
@@ -72,7 +74,9 @@ def problem_of(
     if _ZEN_ONLY.search(message):
         return own_key_needed(target)
     if status in (401, 403) or (status == 400 and _WRONG_KEY.search(message)):
-        return refused_key(target, status)
+        return refused_key(target, status, message)
+    if status == 508 or code == LoopDetected.code:
+        return LoopDetected(f"the provider of '{target.alias}' leads back to this gateway")
     if status == 402 or (status == 429 and not _SPENT_CODES.isdisjoint((code, kind))):
         return spent(target, message if status == 429 else "", status)
     if retry_after is None:
@@ -90,21 +94,31 @@ def problem_of(
         )
     if status < 400:
         return UpstreamGarbage(f"the provider of '{target.alias}' answered {status} where an answer was due")
+    code = code if code and not code.isdigit() else _code_for(status, message)
+    if status == 404 and code is None:  # the page of a web server, or an API that has no such path
+        message = f"the provider of '{target.alias}' answered 404{_after_colon(message)}: " + LOOK_AT
     param = said.get("param")
-    known = kind if kind and kind.islower() else None
+    known = kind if kind and kind.islower() and kind != UpstreamError.type else None
     return UpstreamRefused(
         message or f"the provider of '{target.alias}' refused the request with {status}",
         status=status,
         type=known,
-        code=code if code and not code.isdigit() else _code_for(status, message),
+        code=code,
         param=param if isinstance(param, str) else None,
     )
 
 
-def refused_key(target: Target, status: int) -> GatewayError:
+LOOK_AT = "check its baseURL, and the model's id"
+
+
+def refused_key(target: Target, status: int, said: str = "") -> GatewayError:
     """The target did not accept our key. Says which variable to look at, never what the upstream said."""
+    key = "the shared key 'public'" if target.api_key == "public" else "the gateway's key"
+    mend = (
+        f"set a key of your own in {_key(target)}" if target.api_key == "public" else f"check {_key(target)}"
+    )
     return UpstreamAuthentication(
-        f"the provider of '{target.alias}' refused the gateway's key ({status}): check {_key(target)}"
+        f"the provider of '{target.alias}' refused {key} ({status}): {mend}", detail=said
     )
 
 
@@ -117,9 +131,8 @@ def own_key_needed(target: Target) -> GatewayError:
 
 
 def spent(target: Target, message: str = "", status: int = 402) -> GatewayError:
-    why = f": {message}" if message else ""
     return UpstreamBilling(
-        f"the provider of '{target.alias}' will not serve this account ({status}){why}: "
+        f"the provider of '{target.alias}' will not serve this account ({status}){_after_colon(message)}: "
         f"check the balance and plan behind {_key(target)}"
     )
 
@@ -263,6 +276,10 @@ def _json(body: bytes) -> Any:
 
 def _code_for(status: int, message: str) -> str | None:
     return "model_not_found" if status == 404 and "model" in message.lower() else None
+
+
+def _after_colon(words: str) -> str:
+    return f": {words}" if words else ""
 
 
 def _key(target: Target) -> str:

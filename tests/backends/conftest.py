@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
 from app.backends import connecting as module
 from app.backends import http as http_module
+from app.backends.connecting import Wait
 from app.backends.http import Http
+from app.types import Timeouts
 from tests.backends.peers import Play, Server
 
 Serve: TypeAlias = Callable[..., Server]
+Names: TypeAlias = dict[str, list[tuple[str, int]]]
+
+WHOM = "the provider of 'alias'"
+MB = 2**20
+
+
+def wait(alive: Callable[[], None] = lambda: None, seconds: float = 60.0, **timeouts: float) -> Wait:
+    return Wait(Timeouts(**timeouts), time.monotonic() + seconds, alive, WHOM)
+
+
+def get(http: Http, url: str, body: bytes = b"{}", how: Wait | None = None) -> bytes:
+    """One request and its answer's body, the connection kept if it can be."""
+    reply = http.post(url, {}, body, how or wait())
+    try:
+        return reply.read_all()
+    finally:
+        reply.close()
 
 
 @pytest.fixture
@@ -50,3 +71,19 @@ def serve() -> Iterator[Serve]:
     yield start
     for server in servers:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """What host names lead to; no name is ever looked up outside."""
+    known: Names = {}
+
+    def look_up(host: str, port: int, *args: Any, **options: Any) -> list[Any]:
+        if host == "127.0.0.1":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in known[host]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known

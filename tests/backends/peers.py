@@ -190,3 +190,24 @@ def says_once(data: bytes) -> Play:
         peer.send(data)
 
     return play
+
+
+def silent(peer: Peer) -> None:
+    peer.request()
+    peer.saw_the_end()
+
+
+def half_a_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(chunked(b"Hello", end=b""))
+    peer.saw_the_end()
+
+
+def ends_when_asked_again(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer())
+    peer.request()
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    return [data[place : place + 1] for place in range(len(data))]

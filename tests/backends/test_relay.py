@@ -8,8 +8,6 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.backends.http import Http
 from app.backends.relay import Relay, RelayStream
@@ -29,7 +27,6 @@ from app.errors import (
     UpstreamUnreachable,
 )
 from app.types import Batch, Call, Chunk, Target, Timeouts
-from app.utils.answers import is_stream
 from app.utils.codec import dumps
 from app.utils.formatter import chunks_of, completion_of
 from app.utils.sse import frame
@@ -634,21 +631,3 @@ def test_a_target_that_cannot_be_reached_is_an_error_without_its_address(relay: 
     with pytest.raises(UpstreamUnreachable) as raised:
         relay.stream(to(server))
     assert str(raised.value) == "the provider of 'alias' closed the connection without an answer"
-
-
-# ─── which of the two it is ──────────────────────────────────────────────────────────────────────
-
-
-@given(
-    st.sampled_from(["data:", "data: x", "event: x", "id: 7", "retry: 1", ": x", "data"]), st.integers(1, 8)
-)
-def test_a_stream_is_known_by_its_first_bytes_however_few(text: str, length: int) -> None:
-    assert is_stream(text.encode()[:length])
-    assert is_stream(b"\xef\xbb\xbf\r\n" + text.encode()[:length])
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "[", "<html>", '"', "3", "null", "error: x", "internal error", "rate limited", "dead", ""]
-)
-def test_anything_else_is_none(text: str) -> None:
-    assert not is_stream(text.encode())

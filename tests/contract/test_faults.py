@@ -107,7 +107,9 @@ def test_a_failed_finish_is_an_error_and_no_stop(
 
 
 @STREAMED
-@pytest.mark.parametrize("script", ["flaky", "flaky status=429", "flaky status=408", "flaky status=0"])
+@pytest.mark.parametrize(
+    "script", ["flaky", "flaky status=429 retry_after=1", "flaky status=408", "flaky status=0"]
+)
 def test_what_may_pass_is_tried_again(asking: Ask, upstream: Upstream, script: str, stream: bool) -> None:
     asked = asking(script, patient=True, stream=stream)
 

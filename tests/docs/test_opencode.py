@@ -1,79 +1,67 @@
-"""The entry that README.md shows is all that the real OpenCode needs."""
+"""What README.md tells people to write into their files fits.
+
+That OpenCode does real work with it is shown in tests/agents.
+"""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.config import read_catalog
-from tests.agents.opencode import OpenCode, provider
-from tests.agents.test_opencode import files_that_name, hash_of
-from tests.docs.pages import ROOT, page
-from tests.gateway import Gateway, config, running
-from tests.upstream import Upstream
-from tests.upstream.agent import edited
+from tests.agents.opencode import OpenCode, settings_of_readme
+from tests.docs.pages import page
+from tests.gateway import ROOT, Gateway, running
 
-SHOWN: dict[str, Any] = next(
-    json.loads(block.text)
-    for block in page("README.md").blocks
-    if block.language == "json" and '"localcode"' in block.text
-)
-ENTRY: dict[str, Any] = SHOWN["provider"]["localcode"]
-PREFIX, _, MODEL = SHOWN["model"].partition("/")
+SETTINGS = settings_of_readme("http://127.0.0.1:4242")
+MODELS = SETTINGS["provider"]["localcode"]["models"]
 
 
-def test_the_entry_names_aliases_of_the_shipped_configuration_with_their_limits() -> None:
-    catalog = read_catalog(ROOT / "opencode.json", {})
-    limits = {alias: catalog.targets[alias].facts.get("limit") for alias in ENTRY["models"]}
+def test_it_names_aliases_of_the_shipped_file_and_their_limits() -> None:
+    targets = read_catalog(ROOT / "opencode.json", {}).targets
+    limits = {alias: targets[alias].facts.get("limit", MODELS[alias]["limit"]) for alias in MODELS}
 
-    assert PREFIX == "localcode"
-    assert MODEL in ENTRY["models"]
-    assert {alias: limit for alias, limit in limits.items() if limit}.items() <= {
-        alias: model["limit"] for alias, model in ENTRY["models"].items()
-    }.items()
+    assert {alias: model["limit"] for alias, model in MODELS.items()} == limits
 
 
-def test_the_tests_use_the_same_entry() -> None:
-    url = ENTRY["options"]["baseURL"]
+def test_its_model_is_one_of_them() -> None:
+    provider, _, alias = SETTINGS["model"].partition("/")
 
-    assert {**provider(url), "models": {}} == {**ENTRY, "models": {}}
+    assert provider in SETTINGS["provider"]
+    assert alias in MODELS
+
+
+def test_a_model_of_ones_own_is_read_as_it_stands_there(tmp_path: Path) -> None:
+    shown = next(block.text for block in page("README.md").blocks if block.text.startswith('"mine"'))
+    file = tmp_path / "opencode.json"
+    file.write_text(f'{{"provider": {{{shown}}}}}')
+    catalog = read_catalog(file, {"MY_KEY": "a-key-of-mine"})
+
+    assert catalog.problems == ()
+    assert catalog.targets["coder"].name == "mine/qwen3-coder"
+    assert catalog.targets["coder"].unavailable is None
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway as it is after a clone: no key, no network."""
+    with running(tmp_path_factory.mktemp("shipped"), ROOT / "opencode.json") as gateway:
+        yield gateway
 
 
 @pytest.mark.full
-def test_opencode_writes_edits_and_runs_a_file_with_nothing_but_the_entry(tmp_path: Path) -> None:
-    wire = "agent?nonce=n9"
-    with Upstream() as upstream, running(tmp_path, config(upstream.base_url, {MODEL: wire})) as gateway:
-        agent = OpenCode(tmp_path / "agent", _at(gateway), MODEL)
-        run = agent.ask("Please make the file.")
+def test_the_first_command_gets_an_answer_without_any_key(shipped: Gateway, tmp_path: Path) -> None:
+    run = OpenCode(tmp_path, settings_of_readme(shipped.url)).ask("echo", "Are you there?")
 
     assert run.status == 0, run.err
-    assert (agent.project / "hello.txt").read_text() == edited("n9")
-    assert hash_of(edited("n9")) in run.said
-    assert files_that_name(wire, agent.home) == []
+    assert run.said == "LocalCode is up: this answer came from the alias echo."
 
 
 @pytest.mark.full
-def test_opencode_names_the_alias_when_the_gateway_has_no_key(tmp_path: Path) -> None:
-    with running(tmp_path, ROOT / "opencode.json") as gateway:
-        run = OpenCode(tmp_path / "agent", _at(gateway), MODEL).ask("Hello")
+def test_a_missing_key_is_told_by_the_name_of_its_variable(shipped: Gateway, tmp_path: Path) -> None:
+    run = OpenCode(tmp_path, settings_of_readme(shipped.url)).ask("glm-4.7", "Hello")
 
     assert run.status == 1
-    assert run.events[-1]["error"]["data"]["message"] == f"'{MODEL}' cannot be used: ZAI_API_KEY is not set"
-
-
-@pytest.mark.full
-def test_opencode_talks_to_echo(tmp_path: Path) -> None:
-    with running(tmp_path, ROOT / "opencode.json") as gateway:
-        run = OpenCode(tmp_path / "agent", _at(gateway), "echo").ask("Are you there?")
-
-    assert run.status == 0, run.err
-    assert re.search("LocalCode is up", run.said)
-
-
-def _at(gateway: Gateway) -> dict[str, Any]:
-    """The entry, with the address of this gateway."""
-    return {**ENTRY, "options": {**ENTRY["options"], "baseURL": f"{gateway.url}/v1"}}
+    assert run.events[-1]["error"]["data"]["message"] == "'glm-4.7' cannot be used: ZAI_API_KEY is not set"

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import GatewayError, RateLimited, UpstreamCut, UpstreamFailed, UpstreamGarbage
 from app.types import Target
-from app.utils.answers import answer_in
+from app.utils.answers import answer_in, is_stream
 
 TARGET = Target("alias", "p", "wire")
 ANSWER = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
@@ -55,3 +57,18 @@ def test_what_is_no_answer_is_an_error(body: bytes, problem: type[GatewayError])
         answer_in(body, TARGET)
 
     assert "<" not in str(caught.value)
+
+
+@given(
+    st.sampled_from(["data:", "data: x", "event: x", "id: 7", "retry: 1", ": x", "data"]), st.integers(1, 8)
+)
+def test_a_stream_is_known_by_its_first_bytes_however_few(text: str, length: int) -> None:
+    assert is_stream(text.encode()[:length])
+    assert is_stream(b"\xef\xbb\xbf\r\n" + text.encode()[:length])
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[", "<html>", '"', "3", "null", "error: x", "internal error", "rate limited", "dead", ""]
+)
+def test_anything_else_is_none(text: str) -> None:
+    assert not is_stream(text.encode())
