@@ -54,6 +54,8 @@ class Wire:
     def __init__(self, *pieces: bytes | Exception) -> None:
         self.pieces = list(pieces)
         self.sent = b""
+        self.takes = 1_000_000
+        """Bytes that a `send` takes at most."""
 
     def recv(self, size: int) -> bytes:
         piece = self.pieces.pop(0) if self.pieces else b""
@@ -62,8 +64,8 @@ class Wire:
         return piece
 
     def send(self, data: memoryview) -> int:
-        self.sent += data
-        return len(data)
+        self.sent += data[: self.takes]
+        return min(len(data), self.takes)
 
     def settimeout(self, seconds: float) -> None: ...
     def close(self) -> None: ...
@@ -605,8 +607,11 @@ def test_connections_of_different_places_are_kept_apart(http: Http, serve: Serve
     [pytest.param(b"0\r\n\r\n", True, id="it has ended"), pytest.param(b"", False, id="it stays open")],
 )
 def test_after_the_last_event_a_connection_is_kept_if_its_body_ends_soon(
-    end: bytes, used_again: bool, http: Http, serve: Serve
+    end: bytes, used_again: bool, http: Http, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if used_again:
+        monkeypatch.setattr(module, "LAST_CHUNK", 10.0)
+
     def play(peer: Peer) -> None:
         for _ in peer.requests():
             peer.send(chunked(b"data: [DONE]\n\n", end=b""))
@@ -727,17 +732,23 @@ def test_a_client_that_leaves_is_noticed_while_nobody_reads_its_request(http: Ht
     assert server.ended.wait(20)
 
 
-def test_a_client_that_leaves_is_noticed_while_its_request_is_read_slowly(http: Http, serve: Serve) -> None:
-    def play(peer: Peer) -> None:
-        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        while peer.sock.recv(4096):
-            time.sleep(0.005)
-        peer.server.ended.set()
+@pytest.mark.parametrize(
+    ("limits", "kind"),
+    [
+        pytest.param({"alive": Leaving(looks=4)}, ClientLeft, id="the client leaves"),
+        pytest.param({"header": 0.0}, UpstreamTimeout, id="the time is over"),
+    ],
+)
+def test_a_request_that_is_taken_steadily_but_slowly_has_its_limits_too(
+    limits: Any, kind: type[GatewayError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TICK", 0.0)
+    wire = Wire()
+    wire.takes = 10
 
-    server = serve(play)
-
-    with pytest.raises(ClientLeft):
-        get(http, server.url, b"x" * 20 * MB, wait(Leaving(looks=3)))
+    with pytest.raises(kind):
+        Exchange(wire, wait(**limits)).ask(b"x" * 1000)  # type: ignore[arg-type]
+    assert len(wire.sent) <= 40
 
 
 # ─── many at once ────────────────────────────────────────────────────────────────────────────────

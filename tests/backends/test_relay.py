@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.backends import http as http_module
 from app.backends.http import Http
 from app.backends.relay import Relay, RelayStream
 from app.errors import (
@@ -497,16 +498,33 @@ def test_a_stream_ends_with_its_last_event_though_the_connection_stays_open(
     assert server.ended.wait(20)
 
 
-@pytest.mark.parametrize("apart", [True, False], ids=["the end apart", "the end with it"])
-def test_a_connection_is_used_again_after_its_stream(apart: bool, relay: Relay, serve: Serve) -> None:
-    def play(peer: Peer) -> None:
-        for _ in peer.requests():
-            peer.send(*([chunked(STREAM, end=b""), b"0\r\n\r\n"] if apart else [chunked(STREAM)]))
-
-    server = serve(play)
+def test_a_connection_is_used_again_after_its_stream(relay: Relay, serve: Serve) -> None:
+    server = serve(says(chunked(STREAM)))
     for _ in range(5):
         assert all_of(relay.stream(to(server))) == EVENTS
 
+    assert server.connections == 1
+
+
+def test_so_it_is_when_the_end_of_the_body_follows_the_last_event(
+    relay: Relay, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(chunked(STREAM, end=b""))
+            read.wait(20)
+            peer.send(b"0\r\n\r\n")
+
+    monkeypatch.setattr(http_module, "LAST_CHUNK", 10.0)
+    read = threading.Event()
+    server = serve(play)
+    stream = relay.stream(to(server))
+    came = [it for batch in stream for it in batch]
+    read.set()
+    stream.close()
+
+    assert came == EVENTS
+    assert all_of(relay.stream(to(server))) == EVENTS
     assert server.connections == 1
 
 

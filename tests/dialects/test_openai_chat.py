@@ -202,7 +202,7 @@ def test_an_empty_batch_is_nothing() -> None:
         ),
         pytest.param(
             UpstreamCut("cut\n\n\ud83d"),
-            {"message": "cut\n\n\ud83d", "type": "upstream_error", "param": None, "code": "upstream_cut"},
+            {"message": "cut\n\n\ud83d", "type": "server_error", "param": None, "code": "upstream_cut"},
             id="with odd words",
         ),
         pytest.param(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.errors import (
     ContextTooLong,
     GatewayError,
+    LoopDetected,
     RateLimited,
     UpstreamAuthentication,
     UpstreamBilling,
@@ -21,7 +22,7 @@ from app.errors import (
     UpstreamGarbage,
     UpstreamRefused,
 )
-from app.utils.problems import error_in, problem_from, problem_of, retry_after, status_in, tidy
+from app.utils.problems import LOOK_AT, error_in, problem_from, problem_of, retry_after, status_in, tidy
 from tests.fakes import target
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -70,7 +71,7 @@ TABLE = [
     ),
     pytest.param(
         *(404, b"404 page not found"),
-        *(UpstreamRefused, 404, "invalid_request_error", None, "404 page not found"),
+        *(UpstreamRefused, 404, "invalid_request_error", None, f"{OTHER} 404: 404 page not found: {LOOK_AT}"),
         id="plain 404",
     ),
     pytest.param(
@@ -105,7 +106,7 @@ TABLE = [
             413,
             "invalid_request_error",
             None,
-            "the provider answered 413 without saying why",
+            "the provider of 'alias' refused the request with 413",
         ),
         id="empty 413",
     ),
@@ -116,7 +117,7 @@ TABLE = [
             418,
             "invalid_request_error",
             None,
-            "the provider answered 418 without saying why",
+            "the provider of 'alias' refused the request with 418",
         ),
         id="HTML 4xx",
     ),
@@ -254,13 +255,35 @@ TABLE = [
     *[
         pytest.param(
             *(status, b""),
-            *(UpstreamGarbage, 502, "upstream_error", "upstream_bad_answer"),
+            *(UpstreamGarbage, 502, "server_error", "upstream_bad_answer"),
             f"{OTHER} {status} where an answer was due",
             id=str(status),
         )
         for status in (300, 301, 302, 307, 308, 304)
     ],
 ]
+
+
+@pytest.mark.parametrize("body", [b"", HTML, b"{}"], ids=["empty", "HTML", "empty JSON"])
+def test_a_404_of_a_web_server_says_where_to_look(body: bytes) -> None:
+    assert str(problem(404, body)) == f"{OTHER} 404: {LOOK_AT}"
+
+
+@pytest.mark.parametrize(("status", "body"), [(508, b""), (502, openai("loop", code="loop_detected"))])
+def test_a_request_that_goes_in_a_circle_is_told_from_other_failures(status: int, body: bytes) -> None:
+    found = problem(status, body)
+
+    assert isinstance(found, LoopDetected)
+    assert (found.status, found.retryable) == (508, False)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429])
+def test_a_shared_key_that_is_refused_asks_for_one_of_ones_own(status: int) -> None:
+    body = openai("The public key can only be used from within OpenCode")
+    found = problem(status, body, api_key="public")
+
+    assert isinstance(found, UpstreamAuthentication)
+    assert "PROVIDER_API_KEY" in str(found)
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "ours", "type_", "code", "message"), TABLE)
@@ -520,9 +543,9 @@ def test_the_last_part_of_a_name_does_not_get_out_either() -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_what_is_said_about_the_key_never_gets_out(status: int) -> None:
-    assert "canary" not in str(
-        problem(status, openai("canary", type="canary", code="canary", param="canary"))
-    )
+    found = problem(status, openai("canary", type="canary", code="canary", param="canary"))
+
+    assert "canary" not in f"{found} {found.type} {found.code} {found.param}"
 
 
 def test_without_a_variable_the_provider_of_the_key_is_named() -> None:
