@@ -165,6 +165,7 @@ class UpstreamTimeout(UpstreamError):
 
 class UpstreamGarbage(UpstreamError):
     code = "upstream_bad_answer"
+    retryable = False  # a wrong address does not mend itself
 
 
 class UpstreamCut(UpstreamError):

@@ -30,6 +30,8 @@ KEEPALIVE = 75
 
 WORKER_CLASSES = {"gevent": "app.worker.GeventWorker", "gthread": "app.worker.ThreadWorker"}
 
+NOT_RELOADED = "configuration not reloaded: the old one goes on"
+
 HELD = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP})
 """What a new worker holds back until it can act on it. Between the fork and its own handlers a signal would
 go to a copy of the master's, and be lost: Ctrl-C right after the start then took the graceful timeout."""
@@ -78,10 +80,16 @@ class Service(BaseApplication):
     def renew(self) -> bool:
         """Read the configuration again; False, with the reason in the log, when it cannot be used."""
         try:
-            self.catalog = self._read()
+            catalog = self._read()
+            if not catalog.aliases:
+                raise ConfigError(str(catalog.source), _faults(catalog) or "it serves nothing")
         except ConfigError as problem:
-            _log.error("configuration not reloaded: the old one goes on", problem=str(problem))
+            _log.error(NOT_RELOADED, problem=str(problem))
             return False
+        except Exception as problem:  # a mistake of ours must not end what runs
+            _log.error(NOT_RELOADED, exc_info=problem)
+            return False
+        self.catalog = catalog
         return True
 
     def run(self) -> None:
@@ -114,7 +122,13 @@ class Master(Arbiter):
             catalog = self.app.catalog
             logs.learn(catalog.secrets)
             _log.info("configuration reloaded", aliases=len(catalog.aliases), problems=len(catalog.problems))
+            if faults := _faults(catalog):
+                _log.warning(f"not everything in it can be served: {faults}")
             self.kill_workers(signal.SIGHUP)
+
+
+def _faults(catalog: Catalog) -> str:
+    return "; ".join(f"{problem.place}: {problem.message}" for problem in catalog.problems if problem.fatal)
 
 
 def refuse_taken_address(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from gunicorn.http.body import LengthReader
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker as StockThreadWorker
 
@@ -41,9 +42,18 @@ class Reloading(Worker):
 
 
 def whole(req: Any) -> Any:
-    """The request, with a body that is read in large pieces: gunicorn copies 1 kB at a time."""
+    """The request, with a body of known length read in large pieces: gunicorn copies 1 kB at a time."""
     req.unreader.mxchunk = 65536
-    req.body.read = req.body.reader.read
+    take = req.body.reader.read if isinstance(req.body.reader, LengthReader) else req.body.read
+
+    def read(*size: int) -> Any:
+        try:
+            return take(*size)
+        except Exception:
+            req.force_close()  # nobody knows where the next request begins
+            raise
+
+    req.body.read = read
     return req
 
 
@@ -81,6 +91,19 @@ class OneSend:
 
 class ThreadWorker(Reloading, StockThreadWorker):
     """A pool of threads."""
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        return super().handle_request(whole(req), conn)
+
+    def init_process(self) -> None:
+        self.cfg.set("graceful_timeout", self.app.settings.graceful_timeout)  # the master's is longer
+        super().init_process()
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:  # gunicorn would let new clients wait, unserved, as long as anything still runs
+            for sock in self.sockets:
+                sock.close()
 
 
 try:

@@ -65,8 +65,8 @@ EXCEPTIONS = {
     ("routes/health.py", "app.backends"): "a probe calls out, but only when somebody asks for one",
     ("routes/departure.py", "socket"): "looks whether the client is still there",
     ("routes/departure.py", "select"): "looks whether the client is still there",
-    ("routes/edge.py", "socket"): "limits how long a client may take with its body",
-    ("routes/edge.py", "gunicorn"): "what gunicorn raises when a body is no proper HTTP",
+    ("routes/body.py", "socket"): "limits how long a client may take with its body",
+    ("routes/body.py", "gunicorn"): "what gunicorn raises when a body is no proper HTTP",
     ("server.py", "socket"): "listens",
     ("logs.py", "gunicorn"): "gunicorn's own lines are lines like all others",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,8 +20,13 @@ from typing import Any
 import pytest
 import requests
 
+from app.config import read_catalog
+from app.config.catalog import Catalog, ConfigError
+from app.config.settings import Settings
+from app.server import Service
 from tests.contract.client import ask, body_for, post_raw
-from tests.gateway import Gateway, bare_environment, config, free_port, running
+from tests.fakes import catalog, target
+from tests.gateway import Gateway, bare_environment, config, free_port, running, stop
 from tests.upstream import Connection, Seen, Upstream
 from tests.upstream.delivery import How, sse
 from tests.upstream.wire import Body
@@ -29,6 +35,10 @@ SAFETY = 20.0
 """Seconds after which something that should have happened has not."""
 
 CLASSES = pytest.mark.parametrize("worker_class", ["gevent", "gthread"])
+SIGNALS = pytest.mark.parametrize(
+    ("sign", "worker_class"),
+    [(signal.SIGINT, "gevent"), (signal.SIGTERM, "gevent"), (signal.SIGINT, "gthread")],
+)
 
 
 def until(happened: Callable[[], Any], what: str = "it") -> Any:
@@ -139,7 +149,7 @@ def serving(folder: Path, upstream: Upstream, *options: str, **environment: str)
 
 
 def settings(upstream: Upstream, *more: str) -> dict[str, Any]:
-    return config(upstream.base_url, {alias: "wire" for alias in ("model", *more)})
+    return config(upstream.base_url, dict.fromkeys(("model", *more), "wire"))
 
 
 def rewrite(gateway: Gateway, content: dict[str, Any] | str) -> None:
@@ -163,30 +173,35 @@ def test_the_start_says_what_is_served_and_where(tmp_path: Path, upstream: Upstr
         assert "sk-of-the-target" not in told
 
 
-def launched(folder: Path, port: int, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to fail."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", "serve", "--port", str(port), *options],
-        cwd=folder,
-        env=bare_environment(folder) | environment,
-        capture_output=True,
-        text=True,
-        timeout=SAFETY,
-        check=False,
-    )
+@contextmanager
+def launched(folder: Path, port: int, *options: str, **environment: str) -> Iterator[Gateway]:
+    """A start that nobody waits for."""
+    log = folder / "launched.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", str(port), *options],
+            cwd=folder,
+            env=bare_environment(folder) | environment,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield Gateway(f"http://127.0.0.1:{port}", process, log)
+    finally:
+        stop(process)
 
 
 def test_a_port_in_use_is_said_at_once_and_nothing_else(tmp_path: Path, upstream: Upstream) -> None:
     with serving(tmp_path, upstream) as gateway:
         port = int(gateway.url.rpartition(":")[2])
-        ended = launched(tmp_path, port)
+        with launched(tmp_path, port) as second:
+            assert second.process.wait(SAFETY) == 1
 
-        assert ended.returncode == 1
-        assert f"port {port} is in use" in ended.stderr
-        assert "--port" in ended.stderr
-        assert "Traceback" not in ended.stderr
-        assert "gunicorn" not in ended.stderr
-        assert "Ctrl-C stops" not in ended.stdout
+        said = " ".join(second.log().split())
+        assert f"port {port} is in use" in said
+        assert "another with --port" in said
+        for unwanted in ("Traceback", "gunicorn", "Ctrl-C stops"):
+            assert unwanted not in said
         assert requests.get(f"{gateway.url}/health", timeout=10).ok
 
 
@@ -198,43 +213,47 @@ def test_an_address_that_is_not_ours_is_said_at_once(
     tmp_path: Path, upstream: Upstream, host: str, why: str
 ) -> None:
     (tmp_path / "opencode.json").write_text(json.dumps(settings(upstream)))
-    ended = launched(tmp_path, free_port(), "--host", host, "--insecure")
+    with launched(tmp_path, free_port(), "--host", host, "--insecure") as gateway:
+        assert gateway.process.wait(SAFETY) == 1
 
-    assert ended.returncode == 1
-    assert why in " ".join(ended.stderr.split())
-    assert "gunicorn" not in ended.stderr
+    said = " ".join(gateway.log().split())
+    assert why in said
+    assert "gunicorn" not in said
 
 
-def test_a_second_start_right_after_a_stop_has_the_port(tmp_path: Path, upstream: Upstream) -> None:
-    port = str(free_port())
-    for _ in range(2):
-        with serving(tmp_path, upstream, "--port", port) as gateway:
-            ask(f"http://127.0.0.1:{port}", "model", "text", stream=True)
-    assert gateway.process.returncode == 0
+@CLASSES
+def test_another_start_has_the_port_even_while_the_last_stream_of_the_old_one_runs(
+    tmp_path: Path, upstream: Upstream, conversation: Conversation, worker_class: str
+) -> None:
+    with serving(tmp_path, upstream, LOCALCODE_WORKER_CLASS=worker_class) as old:
+        listening = Listening(old)
+        old.process.terminate()
+        until(lambda: refuses(old), "a closed door")
+        with launched(tmp_path, int(old.url.rpartition(":")[2])) as new:
+            until(lambda: not refuses(new), "an open door")
+            assert aliases(new) == ["model"]
+            assert old.process.poll() is None
+            conversation.go_on.set()
+
+            assert listening.whole
 
 
 # ─── stop ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@CLASSES
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@SIGNALS
 def test_an_idle_gateway_stops_at_once_though_clients_stay_connected(
     tmp_path: Path, upstream: Upstream, sign: signal.Signals, worker_class: str
 ) -> None:
-    with (
-        serving(
-            tmp_path, upstream, LOCALCODE_WORKER_CLASS=worker_class, LOCALCODE_GRACEFUL_TIMEOUT="600"
-        ) as gateway,
-        requests.Session() as kept,
-        socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2]))),
-    ):
+    patient = {"LOCALCODE_WORKER_CLASS": worker_class, "LOCALCODE_GRACEFUL_TIMEOUT": "600"}
+    with serving(tmp_path, upstream, **patient) as gateway, requests.Session() as kept:
         assert kept.get(f"{gateway.url}/v1/models", timeout=10).ok
         workers = workers_of(gateway.process)
         gateway.process.send_signal(sign)
 
         assert gateway.process.wait(SAFETY) == 0
         assert workers
-        assert all(map(is_gone, workers))
+        until(lambda: all(map(is_gone, workers)), "the end of the workers")
         assert "ERROR" not in gateway.log()
         assert "Traceback" not in gateway.log()
 
@@ -245,21 +264,12 @@ def test_a_stop_right_after_the_start_is_not_lost(
 ) -> None:
     """A worker that has no handlers yet would have swallowed it, and been waited for."""
     (tmp_path / "opencode.json").write_text(json.dumps(settings(upstream)))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(free_port())],
-        cwd=tmp_path,
-        env=bare_environment(tmp_path)
-        | {"LOCALCODE_WORKER_CLASS": worker_class, "LOCALCODE_GRACEFUL_TIMEOUT": "600"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: workers_of(process), "a worker")
-        process.terminate()
+    patient = {"LOCALCODE_WORKER_CLASS": worker_class, "LOCALCODE_GRACEFUL_TIMEOUT": "600"}
+    with launched(tmp_path, free_port(), **patient) as gateway:
+        until(lambda: workers_of(gateway.process), "a worker")
+        gateway.process.terminate()
 
-        assert process.wait(SAFETY) == 0
-    finally:
-        process.kill()
+        assert gateway.process.wait(SAFETY) == 0
 
 
 def test_a_stop_while_litellm_is_still_loading_is_not_held_up(tmp_path: Path, upstream: Upstream) -> None:
@@ -273,8 +283,7 @@ def test_a_stop_while_litellm_is_still_loading_is_not_held_up(tmp_path: Path, up
         assert gateway.process.wait(SAFETY) == 0
 
 
-@CLASSES
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@SIGNALS
 def test_a_running_stream_may_finish_while_nothing_new_is_taken(
     tmp_path: Path, upstream: Upstream, conversation: Conversation, sign: signal.Signals, worker_class: str
 ) -> None:
@@ -304,7 +313,7 @@ def test_a_second_ctrl_c_ends_a_running_stream_too(
         gateway.process.send_signal(signal.SIGINT)
 
         gateway.process.wait(SAFETY)
-        assert all(map(is_gone, workers))
+        until(lambda: all(map(is_gone, workers)), "the end of the workers")
         assert b"[DONE]" not in listening.rest()
         assert not listening.data.endswith(b"0\r\n\r\n")
 
@@ -321,10 +330,10 @@ def test_the_graceful_timeout_bounds_the_wait_and_the_stream_breaks_off(
         gateway.process.terminate()
 
         gateway.process.wait(SAFETY)
-        assert all(map(is_gone, workers))
+        until(lambda: all(map(is_gone, workers)), "the end of the workers")
         assert b"[DONE]" not in listening.rest()
         assert not listening.data.endswith(b"0\r\n\r\n")
-        assert "out of memory" not in gateway.log()
+        assert "out of memory" not in gateway.log()  # as gunicorn says of workers that it had to kill
         if worker_class == "gevent":
             assert "1 requests did not finish within 1 s" in gateway.log()
 
@@ -351,34 +360,58 @@ def test_a_good_file_is_swapped_in_whole_and_cuts_no_stream(
         assert "configuration reloaded" in gateway.log()
 
 
-@pytest.mark.parametrize(
-    ("content", "place"),
-    [('{"provider": {\n  "up": ]}', "opencode.json:2"), ("", "opencode.json"), ("[]", "opencode.json")],
-)
-def test_a_bad_file_changes_nothing_and_is_named_in_the_log(
-    tmp_path: Path, upstream: Upstream, content: str, place: str
-) -> None:
-    with serving(tmp_path, upstream) as gateway:
-        rewrite(gateway, content)
-        line = until(
-            lambda: [text for text in gateway.log().splitlines() if "not reloaded" in text], "the log line"
-        )[0]
+BAD_FILES = {
+    '{"provider": {\n  "up": ]}': "opencode.json:2",
+    "": "opencode.json",
+    "[]": "opencode.json",
+    '{"provider": []}': "provider",
+}
 
-        assert place in line
+
+def test_a_bad_file_changes_nothing_and_is_named_in_the_log(tmp_path: Path, upstream: Upstream) -> None:
+    def refusals() -> list[str]:
+        return [line for line in gateway.log().splitlines() if "not reloaded" in line]
+
+    with serving(tmp_path, upstream) as gateway:
+        for number, (content, place) in enumerate(BAD_FILES.items()):
+            rewrite(gateway, content)
+            until(lambda number=number: len(refusals()) > number, "the log line")  # type: ignore[misc]
+            assert place in refusals()[number]
+            assert ask(gateway.url, "model", "text").status == 200
+
+        (tmp_path / "opencode.json").unlink()
+        gateway.process.send_signal(signal.SIGHUP)
+        until(lambda: len(refusals()) > len(BAD_FILES), "the log line")
         assert aliases(gateway) == ["model"]
-        assert ask(gateway.url, "model", "text").status == 200
 
         rewrite(gateway, settings(upstream, "mended"))
         until(lambda: "mended" in aliases(gateway), "the mended file")
 
 
-def test_a_file_that_vanished_changes_nothing(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_partly_bad_file_is_swapped_in_and_what_is_wrong_is_named(
+    tmp_path: Path, upstream: Upstream
+) -> None:
     with serving(tmp_path, upstream) as gateway:
-        (tmp_path / "opencode.json").unlink()
-        gateway.process.send_signal(signal.SIGHUP)
-        until(lambda: "not reloaded" in gateway.log(), "the log line")
+        content = settings(upstream, "newcomer")
+        content["provider"]["up"]["models"]["model"] = 5
+        rewrite(gateway, content)
+        until(lambda: aliases(gateway) == ["newcomer"], "the new alias")
 
-        assert aliases(gateway) == ["model"]
+        assert "provider.up.models.model" in gateway.log()
+
+
+@pytest.mark.parametrize(
+    "mistake", [KeyError("ours"), ConfigError("opencode.json:1", "wrong"), OSError("no disk")]
+)
+def test_whatever_becomes_of_reading_the_last_good_catalog_stays(mistake: Exception) -> None:
+    def read() -> Catalog:
+        raise mistake
+
+    good = catalog(target())
+    service = Service(Settings(), good, read)
+
+    assert service.renew() is False
+    assert service.catalog is good
 
 
 def test_a_key_that_came_with_a_reload_is_used_and_masked(tmp_path: Path, upstream: Upstream) -> None:
@@ -406,25 +439,12 @@ def test_a_key_that_came_with_a_reload_is_used_and_masked(tmp_path: Path, upstre
 def test_a_reload_right_after_the_start_is_not_lost(
     tmp_path: Path, upstream: Upstream, worker_class: str
 ) -> None:
-    file = tmp_path / "opencode.json"
-    file.write_text(json.dumps(settings(upstream)))
-    port, log = free_port(), tmp_path / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(port)],
-            cwd=tmp_path,
-            env=bare_environment(tmp_path) | {"LOCALCODE_WORKER_CLASS": worker_class},
-            stdout=out,
-            stderr=out,
-        )
-    gateway = Gateway(f"http://127.0.0.1:{port}", process, log)
-    try:
-        until(lambda: workers_of(process), "a worker")
+    (tmp_path / "opencode.json").write_text(json.dumps(settings(upstream)))
+    with launched(tmp_path, free_port(), LOCALCODE_WORKER_CLASS=worker_class) as gateway:
+        until(lambda: workers_of(gateway.process), "a worker")
         rewrite(gateway, settings(upstream, "newcomer"))
+
         until(lambda: not refuses(gateway) and "newcomer" in aliases(gateway), "the new alias")
-    finally:
-        process.terminate()
-        process.wait(SAFETY)
 
 
 # ─── several workers ─────────────────────────────────────────────────────────────────────────────
@@ -448,7 +468,7 @@ def test_two_workers_reload_both_and_one_that_was_killed_is_replaced_by_one_that
         newest = workers_of(gateway.process)
         gateway.process.terminate()
         assert gateway.process.wait(SAFETY) == 0
-        assert all(map(is_gone, newest))
+        until(lambda: all(map(is_gone, newest)), "the end of the workers")
 
 
 def test_when_the_master_is_killed_its_workers_do_not_stay(tmp_path: Path, upstream: Upstream) -> None:
@@ -476,3 +496,100 @@ def test_threads_serve_as_well_and_notice_who_leaves(tmp_path: Path, upstream: U
             sock.close()
             assert seen.closed_early.wait(SAFETY)
         assert "Traceback" not in gateway.log()
+
+
+# ─── loops ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Detour:
+    """A port that leads to another one, as a name, a proxy or a container would; counts what went through."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.leads_to = 0
+        self.requests = 0
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def __enter__(self) -> Detour:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(SAFETY)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.leads_to))
+            for source, drain in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, drain, source is near), daemon=True).start()
+
+    def _pump(self, source: socket.socket, drain: socket.socket, counted: bool) -> None:
+        with source:
+            while data := source.recv(65536):
+                self.requests += data.count(b"POST /") if counted else 0
+                drain.sendall(data)
+            with contextlib.suppress(OSError):
+                drain.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def looping(tmp_path: Path) -> Iterator[tuple[Gateway, Detour]]:
+    """A gateway whose provider leads back to it by a way that it cannot know."""
+    again = {"maxRetries": 3, "retryAfter": 0.01}
+    models = {
+        "model": "model",
+        "lite": {"id": "lite", "options": {"localcode": {"carrier": "litellm"}}},
+        "patient": {"id": "patient", "options": {"localcode": again}},
+    }
+    with (
+        Detour() as detour,
+        running(tmp_path, config(f"http://127.0.0.1:{detour.port}/v1", models)) as gateway,
+    ):
+        detour.leads_to = int(gateway.url.rpartition(":")[2])
+        yield gateway, detour
+
+
+def test_a_loop_is_cut_at_once_on_either_carrier(looping: tuple[Gateway, Detour]) -> None:
+    gateway, detour = looping
+    for alias in ("model", "lite"):
+        for stream in (False, True):
+            before = detour.requests
+            asked = ask(gateway.url, alias, stream=stream)
+
+            assert asked.status == 508
+            assert asked.error["code"] == "loop_detected"
+            assert "leads back" in asked.error["message"]
+            assert detour.requests == before + 1
+
+
+@pytest.mark.xfail(reason="app.utils.problems takes the 508 for a failure that may pass")
+def test_a_loop_is_not_tried_again(looping: tuple[Gateway, Detour]) -> None:
+    gateway, detour = looping
+
+    assert ask(gateway.url, "patient").status == 508
+    assert detour.requests == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "127.1.2.3", "LOCALHOST."])
+def test_a_gateways_own_entry_is_left_out_and_named(tmp_path: Path, upstream: Upstream, host: str) -> None:
+    port = free_port()
+    content = settings(upstream)
+    content["provider"]["localcode"] = {
+        "npm": "@ai-sdk/openai-compatible",
+        "options": {"baseURL": f"http://{host}:{port}/v1"},
+        "models": {"glm": {}},
+    }
+    file = tmp_path / "opencode.json"
+    file.write_text(json.dumps(content))
+    found = read_catalog(file, {}, Settings(port=port).own_addresses)
+
+    assert found.aliases == ("model",)
+    assert [left.place for left in found.skipped] == ["provider.localcode"]
+    assert "leads back to this gateway" in found.skipped[0].message

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.body import Body, ChunkedReader, LengthReader
+from gunicorn.http.errors import InvalidChunkSize
 from gunicorn.http.unreader import IterUnreader
 
 from app.worker import OneSend, whole
@@ -74,3 +76,16 @@ def test_a_body_is_read_whole_and_what_follows_stays(asked: int) -> None:
     assert req.body.read(100_000) == b"x" * (4000 - min(asked, 4000))
     assert req.body.read(10) == b""
     assert unreader.read() == b"GET / HTTP/1.1"
+
+
+def test_after_a_body_that_could_not_be_read_nothing_is_taken_for_the_next_request() -> None:
+    closed: list[bool] = []
+    unreader = IterUnreader([b"zz\r\nGET / HTTP/1.1\r\n\r\n"])
+    req: Any = SimpleNamespace(unreader=unreader, force_close=lambda: closed.append(True))
+    req.body = Body(ChunkedReader(req, unreader))
+    whole(req)
+
+    with pytest.raises(InvalidChunkSize):
+        req.body.read(100)
+
+    assert closed

