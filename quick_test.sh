@@ -34,7 +34,7 @@ main() {
 quick() {
     step "virtual environment" ensure_venv requirements.txt requirements-dev.txt
     checks
-    step "tests" .venv/bin/python -m pytest
+    step "tests" .venv/bin/python -m pytest -n auto
     step "a gateway, asked with curl" ask_a_fresh_gateway
 }
 
@@ -45,7 +45,7 @@ full() {
     checks
     step "OpenCode" scripts/get-opencode.sh
     step "llama-server" wait_for_build
-    step "tests" .venv/bin/python -m pytest -m "full or not full"
+    step "tests" .venv/bin/python -m pytest -n auto -m "full or not full"
     step "a gateway, asked with curl" ask_a_fresh_gateway
 }
 

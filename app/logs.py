@@ -315,6 +315,11 @@ def learn(secrets: Iterable[str]) -> None:
         _outlet.masker = _outlet.masker.with_secrets(new)
 
 
+def masked(text: str) -> str:
+    """The text without any secret that is known here; for what a client is told of somebody else's words."""
+    return _outlet.masker.mask(text)
+
+
 def is_debug() -> bool:
     return _outlet.level <= logging.DEBUG
 

@@ -67,6 +67,7 @@ class Service(BaseApplication):
             "loglevel": "warning",
             "logger_class": logs.GunicornLogger,
             "control_socket_disable": True,
+            "http_parser": "python",  # gunicorn_h1c gained nothing that could be measured
         }
         for name, value in options.items():
             self.cfg.set(name, value)

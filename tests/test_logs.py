@@ -172,7 +172,7 @@ def test_nobody_else_can_command_the_terminal_or_begin_a_line(odd: str, configur
 @pytest.mark.parametrize(
     "value",
     [object(), {1: {2, 3}}, 2**70, "\ud83d", float("nan"), b"\xff", ["x", ("y",)], {"a": {"b": [None]}}],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_any_value_can_be_a_field(value: Any, format: str, configured: Configure) -> None:
     stream = configured(format=format)

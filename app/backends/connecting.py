@@ -196,7 +196,20 @@ def _ready(sock: Socket, events: int, seconds: float) -> bool:
 
 
 def readable(sock: Socket) -> bool:
-    return _ready(sock, select.POLLIN, 0.0)
+    """Whether something has come, or the other side has closed. Waits for nothing, takes nothing."""
+    if isinstance(sock, ssl.SSLSocket):  # does not let anybody peek
+        return _ready(sock, select.POLLIN, 0.0)
+    before = sock.gettimeout()
+    sock.settimeout(0.0)
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        sock.settimeout(before)
+    return True
 
 
 def _why(problem: OSError | UnicodeError) -> str:

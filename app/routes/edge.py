@@ -77,12 +77,17 @@ def marked(response: Response, trace: Trace) -> Response:
 
 def refused(problem: GatewayError, dialect: Dialect) -> Response:
     """An error before the first byte of an answer, as its status and the dialect's error body."""
-    response = Response(dumps(dialect.error(problem)), problem.status, headers=_JSON)
+    response = Response(_clean(dumps(dialect.error(problem))), problem.status, headers=_JSON)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(problem.retry_after))
     record: Record = g.get("record") or Record(dialect, g.client)
     record.end(problem.status, problem)
     return marked(response, record.trace)
+
+
+def _clean(error: bytes) -> bytes:
+    """An error as a client may see it: a target's words can hold a key in every place of theirs."""
+    return logs.masked(error.decode()).encode()
 
 
 class EventBody:
@@ -109,7 +114,7 @@ class EventBody:
             self._problem = problem
         except GatewayError as problem:
             self._problem = problem
-            yield self._dialect.error_event(problem)
+            yield _clean(self._dialect.error_event(problem))
         except Exception as problem:
             self._problem = problem
             yield self._dialect.error_event(internal(problem, self._record.client.request_id))

@@ -13,6 +13,9 @@ from typing import Any
 
 import orjson
 
+LONGEST_NUMBER = 4000
+"""Digits."""
+
 
 def loads(data: bytes | bytearray | str) -> Any:
     """The value; raises ValueError for what is no JSON, NaN and Infinity included.
@@ -24,7 +27,7 @@ def loads(data: bytes | bytearray | str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(data, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -36,6 +39,10 @@ def dumps(value: Any) -> bytes:
     except TypeError:  # half a surrogate pair, a whole number beyond 64 bits, more than 254 levels
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         return text.encode("utf-8", "backslashreplace")  # \ud83d, as JSON writes it
+
+
+def _whole(number: str) -> int:
+    return int(number) if len(number) < LONGEST_NUMBER else _refuse("a number of that length")
 
 
 def _finite(number: str) -> float:

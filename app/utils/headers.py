@@ -25,6 +25,7 @@ _PASSING = frozenset(
     }
 )
 _PASSING_PREFIXES = ("x-opencode-", "x-stainless-", "x-codex-")
+_SECRET = re.compile("auth|key|token|secret|cookie|password")
 
 _SESSION = ("x-session-id", "x-session-affinity", "x-claude-code-session-id", "session-id", "thread-id")
 
@@ -40,7 +41,11 @@ class Headers(Protocol):
 def passing(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The client's headers that may go upstream, names in lower case."""
     named = ((name.lower(), value) for name, value in headers)
-    return {name: value for name, value in named if name in _PASSING or name.startswith(_PASSING_PREFIXES)}
+    return {name: value for name, value in named if _may_pass(name)}
+
+
+def _may_pass(name: str) -> bool:
+    return name in _PASSING or (name.startswith(_PASSING_PREFIXES) and not _SECRET.search(name))
 
 
 def session_of(headers: Headers) -> str | None:

@@ -252,8 +252,10 @@ def tidy(message: str, target: Target) -> str:
     for theirs in filter(None, (target.base_url, place.netloc, place.hostname)):
         message = re.sub(re.escape(theirs), lambda _: target.alias, message, flags=re.I)
     for theirs in (target.model, target.model.rpartition("/")[2]):
-        if theirs and theirs.lower() not in target.alias.lower():
-            name = rf"(?<![A-Za-z0-9]){re.escape(theirs)}(?![A-Za-z0-9])"
+        if (
+            theirs and theirs != target.alias
+        ):  # an alias may hold the wire id: where it stands already, it stays
+            name = rf"{re.escape(target.alias)}|(?<![A-Za-z0-9]){re.escape(theirs)}(?![A-Za-z0-9])"
             message = re.sub(name, lambda _: target.alias, message, flags=re.I)
     return message[:LONGEST_MESSAGE]
 

@@ -188,6 +188,7 @@ def test_large_bodies_go_through_tls_both_ways(http: Http, secure: Secure) -> No
     assert server.requests[0].endswith(body)
 
 
+@pytest.mark.full  # it takes too long for the quick run
 def test_tls_of_its_own_is_no_answer_while_a_request_is_sent(http: Http, secure: Secure) -> None:
     """TLS 1.3 sends session tickets after the handshake: bytes to read, but nothing that was said."""
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 UNDER_GEVENT = """
 from gevent import monkey
 monkey.patch_all()
@@ -14,6 +16,7 @@ sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-W", "error", "-o",
 """
 
 
+@pytest.mark.full  # it takes too long for the quick run
 def test_requests_connections_and_departures_are_what_they_are_elsewhere() -> None:
     here = Path(__file__).parent
     files = [here / name for name in ("test_http.py", "test_connecting.py", "../routes/test_departure.py")]

@@ -133,6 +133,7 @@ def test_a_failed_import_is_a_clear_error_each_time() -> None:
 # --------------------------------------------------------------------- greenlets
 
 
+@pytest.mark.full  # it takes too long for the quick run
 def test_greenlets_run_on_while_it_loads_and_twenty_streams_are_not_mixed_up() -> None:
     with Upstream() as up:
         up.play(echo)

@@ -215,10 +215,7 @@ def test_a_target_that_does_not_begin_is_a_504(
 
 
 def test_a_stream_that_never_ends_is_ended_by_its_limit(
-    asking_impatiently: Callable[..., Asked],
-    upstream: Upstream,
-    carrier: str,
-    request: pytest.FixtureRequest,
+    asking_impatiently: Callable[..., Asked], upstream: Upstream
 ) -> None:
     asked = asking_impatiently("long", "tokens n=60 pace=50", stream=True)
 

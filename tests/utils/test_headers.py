@@ -106,3 +106,13 @@ def test_a_sane_request_id_is_kept(value: str) -> None:
 )
 def test_any_other_is_not(value: str | None) -> None:
     assert sane_id(value) is None
+
+
+def test_a_header_that_sounds_like_a_key_does_not_pass_by_its_prefix() -> None:
+    given = [
+        ("X-Stainless-Lang", "python"),
+        ("X-Stainless-Authorization", "Bearer x"),
+        ("x-opencode-api-key", "x"),
+    ]
+
+    assert passing(given) == {"x-stainless-lang": "python"}

@@ -477,6 +477,7 @@ ADVERSARIAL = {
 }
 
 
+@pytest.mark.full  # it takes too long for the quick run
 @pytest.mark.parametrize("unit", ADVERSARIAL.values(), ids=ADVERSARIAL)
 def test_a_megabyte_takes_about_four_times_as_long_as_a_quarter_of_it(unit: str) -> None:
     # Quadratic work would be 16 times as long; triggers for every rule are put in front.

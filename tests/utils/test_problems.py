@@ -588,3 +588,12 @@ def test_a_shared_key_that_is_for_another_client_is_explained() -> None:
 
     assert problem.status == 400
     assert "set a key of your own in OPENCODE_API_KEY" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("alias", "wire"), [("busyl", "busy"), ("my-glm-4.7", "glm-4.7"), ("glm-4.7-free", "glm-4.7")]
+)
+def test_a_wire_id_that_its_alias_contains_is_not_shown_either(alias: str, wire: str) -> None:
+    said = tidy(f"The model {wire} is not {alias}, says {wire}.", target(alias=alias, model=wire))
+
+    assert said == f"The model {alias} is not {alias}, says {alias}."
