@@ -33,6 +33,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.routes import access, chat, failures, health, models, paths
     from app.types import Backend, CarrierName
 
+    logs.prepare()
     via = f"1.1 localcode-{settings.instance}"
     litellm = LiteLLM(via)
     backends: dict[CarrierName, Backend] = {

@@ -33,7 +33,6 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, ParamSpec, Protocol, TextIO
 
 import orjson
-import structlog
 from gunicorn.glogging import Logger as _GunicornsLogger
 
 from app.errors import ClientLeft, GatewayError
@@ -228,10 +227,14 @@ class _Say(Protocol):
     def __call__(self, event: str, **fields: Any) -> Any: ...
 
 
-class Logger:
-    """A structlog logger of a name; its methods are exchanged when the level changes.
+_METHODS = ("debug", "info", "warning", "error", "exception")
 
-    structlog's own lazy loggers cost a microsecond a call, or else never hear of a new level.
+
+class Logger:
+    """A structlog logger of a name; its methods are made when first called, and anew when the level changes.
+
+    structlog's own lazy loggers cost a microsecond a call, or else never hear of a new level. It is only
+    imported for a line, for it brings asyncio along, and gunicorn's master has hardly anything to say.
     """
 
     __slots__ = ("debug", "error", "exception", "info", "name", "warning")
@@ -244,16 +247,26 @@ class Logger:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.rewire()
 
-    def rewire(self) -> None:
+    def __getattr__(self, method: str) -> Any:
+        if method not in _METHODS:
+            raise AttributeError(method)
+        import structlog
+
         bound = structlog.wrap_logger(
             _outlet,
             processors=[_outlet.render],
             wrapper_class=structlog.make_filtering_bound_logger(_outlet.level),
         ).bind(logger=self.name)
-        for method in ("debug", "info", "warning", "error", "exception"):
-            setattr(self, method, getattr(bound, method))
+        for name in _METHODS:
+            setattr(self, name, getattr(bound, name))
+        return getattr(self, method)
+
+    def rewire(self) -> None:
+        """What is called next has the level and the outlet of now."""
+        for method in _METHODS:
+            with contextlib.suppress(AttributeError):
+                object.__delattr__(self, method)
 
 
 _loggers: dict[str, Logger] = {}
@@ -284,13 +297,21 @@ def configure(
     learn(secrets)
     for logger in _loggers.values():
         logger.rewire()
+    if "structlog" in sys.modules:
+        prepare()
+    _take_over_logging()
+
+
+def prepare() -> None:
+    """Loads structlog, and makes loggers that are asked of it directly write here too."""
+    import structlog
+
     structlog.configure(
         processors=[_outlet.render],
         wrapper_class=structlog.make_filtering_bound_logger(_outlet.level),
         logger_factory=lambda *names: _outlet,
         cache_logger_on_first_use=False,
     )
-    _take_over_logging()
 
 
 def release() -> None:
@@ -299,7 +320,8 @@ def release() -> None:
     tag(None)
     for logger in _loggers.values():
         logger.rewire()
-    structlog.reset_defaults()
+    if "structlog" in sys.modules:
+        sys.modules["structlog"].reset_defaults()
     logging.captureWarnings(False)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Handler)]:

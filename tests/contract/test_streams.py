@@ -7,6 +7,7 @@ import re
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -315,8 +316,16 @@ def test_requests_at_the_same_time_do_not_get_mixed_up(gateway: Gateway, upstrea
             assert {chunk["model"] for chunk in asked.chunks or [asked.body]} == {alias}
         else:
             assert (asked.status, asked.error["message"]) == (422, f"answer {number} for you")
-    log = gateway.log()
-    for number in range(100):
-        ended = [line for line in log.splitlines() if line.endswith(f"id=mixed-{number}") and "←" in line]
-        assert len(ended) == 1
-        assert f" {answers[number][2]} " in ended[0]
+    for number, line in ended(gateway, 100).items():
+        assert f" {answers[number][2]} " in line
+
+
+def ended(gateway: Gateway, count: int) -> dict[int, str]:
+    """The last line of each mixed request, by its number; a stream's is written after its last byte."""
+    deadline = time.monotonic() + SAFETY
+    while True:
+        lines = re.findall(r"^.* ← .* id=mixed-\d+$", gateway.log(), re.MULTILINE)
+        if len(lines) >= count or time.monotonic() > deadline:
+            assert len(lines) == count
+            return {int(line.rpartition("-")[2]): line for line in lines}
+        time.sleep(0.01)
