@@ -73,7 +73,7 @@ def check(config: Path | None, online: bool) -> None:
     """Read the configuration and say what it comes to; exit 1 if anything in it is unusable."""
     _, catalog = _configuration(config=config)
     click.echo(report(catalog))
-    faulty = catalog.faulty
+    faulty = catalog.faulty or any(target.unavailable for target in catalog.targets.values())
     if online:
         from app.backends.probe import missing_ids
 

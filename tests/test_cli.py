@@ -196,8 +196,12 @@ def test_a_bad_file_is_told_with_its_place_and_ends_with_1(
 def test_a_key_that_is_missing_is_told_by_its_variable(run: Run, write: Write) -> None:
     write(config(NOBODY, {"model": "wire"}, apiKey="{env:UP_KEY}"))
 
-    assert "off: UP_KEY is not set" in run("check").out
-    assert "1 model, 1 ready" in run("check", UP_KEY="sk-1234567").out
+    without, with_key = run("check"), run("check", UP_KEY="sk-1234567")
+
+    assert "off: UP_KEY is not set" in without.out
+    assert without.code == 1
+    assert "1 model, 1 ready" in with_key.out
+    assert with_key.code == 0
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(run: Run, write: Write, tmp_path: Path) -> None:

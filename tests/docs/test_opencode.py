@@ -64,4 +64,5 @@ def test_a_missing_key_is_told_by_the_name_of_its_variable(shipped: Gateway, tmp
     run = OpenCode(tmp_path, settings_of_readme(shipped.url)).ask("glm-4.7", "Hello")
 
     assert run.status == 1
-    assert run.events[-1]["error"]["data"]["message"] == "'glm-4.7' cannot be used: ZAI_API_KEY is not set"
+    said = run.events[-1]["error"]["data"]["message"]
+    assert said == "'glm-4.7' cannot be used: ZAI_API_KEY is not set (see .env.example)"
