@@ -42,7 +42,19 @@ def test_only_the_alias_is_seen(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize(
-    "script", ["tools", "parallel", "interleaved", "gaps", "whole", "together", "repeated", "nulls"]
+    "script",
+    [
+        "tools",
+        "parallel",
+        "interleaved",
+        "gaps",
+        "whole",
+        "together",
+        "repeated",
+        "nulls",
+        "same-index",
+        "no-index",
+    ],
 )
 def test_tool_calls_arrive_as_they_were_made(asking: Ask, script: str, stream: bool) -> None:
     asked = asking(script, stream=stream)

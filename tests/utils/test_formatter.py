@@ -605,3 +605,59 @@ def test_an_answer_made_of_a_whole_stream_is_whole(chunks: Batch) -> None:
 @pytest.mark.parametrize("chunks", [it for it in CUT if it.id != "more after the finish"])
 def test_an_answer_made_of_a_cut_stream_is_not(chunks: Batch) -> None:
     assert not is_whole(completion_of([deepcopy(chunks)]))
+
+
+# ─── tool calls whose indexes do not tell them apart ─────────────────────────────────────────────
+
+
+def _pieces(*pieces: tuple[int | None, str | None, str | None]) -> Batch:
+    """One chunk for each (index, id, name)."""
+    return [
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": None,
+                    "delta": {
+                        "tool_calls": [
+                            {
+                                **({} if index is None else {"index": index}),
+                                **({} if call_id is None else {"id": call_id}),
+                                "function": {**({} if name is None else {"name": name}), "arguments": "x"},
+                            }
+                        ]
+                    },
+                }
+            ]
+        }
+        for index, call_id, name in pieces
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "indexes"),
+    [
+        ([(0, "a", "f"), (0, None, None), (1, "b", "f"), (1, None, None)], [0, 0, 1, 1]),
+        ([(0, "a", "f"), (2, "b", "f"), (0, None, None), (2, None, None)], [0, 2, 0, 2]),
+        ([(0, "a", "f"), (0, "a", "f"), (0, "", None)], [0, 0, 0]),
+        ([(0, "a", "f"), (0, None, None), (0, "b", "f"), (0, None, None)], [0, 0, 1, 1]),
+        ([(None, "a", "f"), (None, None, None), (None, "b", "g"), (None, None, None)], [0, 0, 1, 1]),
+        ([(0, "a", "f"), (0, "b", "f"), (1, "c", "f")], [0, 1, 2]),
+        ([(0, "a", "f"), (0, "b", None)], [0, 0]),
+    ],
+    ids=["right", "gaps", "repeated", "all 0", "none at all", "0 twice, then 1", "a new id without a name"],
+)
+def test_each_call_of_a_stream_has_an_index_of_its_own(
+    pieces: list[tuple[int | None, str | None, str | None]], indexes: list[int]
+) -> None:
+    stream = ChatStream(target(), include_usage=False, trace=trace())
+    kept = stream.pass_on(_pieces(*pieces))
+
+    assert [c["choices"][0]["delta"]["tool_calls"][0]["index"] for c in kept] == indexes
+
+
+@pytest.mark.parametrize("odd", ["no list", [None, 5, "x"], {"index": 0}, [{"index": "0", "function": None}]])
+def test_odd_tool_calls_of_a_stream_hurt_nobody(odd: Any) -> None:
+    stream = ChatStream(target(), include_usage=False, trace=trace())
+
+    assert stream.pass_on([{"choices": [{"index": 0, "delta": {"tool_calls": odd}}]}])
