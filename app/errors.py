@@ -6,6 +6,7 @@
     │                   ├─ UpstreamAuthentication  the target refused OUR key (its 401, 403)
     │                   └─ UpstreamBilling         the target wants to be paid (its 402)
     ├── WrongKey 401            the client's own key
+    ├── ForeignOrigin 403       a web page of elsewhere, where no key is asked for
     ├── UnknownModel 404, UnknownPath 404, WrongMethod 405, BodyTooLarge 413, WrongMedia 415
     ├── RateLimited 429         always leaves with Retry-After
     ├── LoopDetected 508
@@ -85,6 +86,12 @@ class WrongKey(GatewayError):
     status = 401
     type = "authentication_error"
     code = "invalid_api_key"
+
+
+class ForeignOrigin(GatewayError):
+    status = 403
+    type = "invalid_request_error"
+    code = "origin_not_allowed"
 
 
 class UnknownModel(GatewayError):

@@ -156,5 +156,4 @@ def _refusal(settings: Settings, problem: OSError) -> ConfigError:
 
 def serve(settings: Settings, catalog: Catalog, read: Callable[[], Catalog]) -> None:
     """Runs until a signal ends it."""
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     Service(settings, catalog, read).run()

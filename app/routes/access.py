@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, g, request
 
 from app import logs
 from app.config.settings import Settings
-from app.errors import GatewayError, LoopDetected, WrongKey
+from app.errors import ForeignOrigin, LoopDetected, WrongKey
 from app.routes.edge import client_of
 from app.utils.addresses import is_loopback
 
@@ -31,11 +31,8 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
                 "this request has been through this gateway before: one of its providers leads back to it"
             )
         if not settings.api_keys and is_foreign(request.headers.get("origin"), settings.cors_origins):
-            raise GatewayError(
-                "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin",
-                status=403,
-                type="invalid_request_error",
-                code="origin_not_allowed",
+            raise ForeignOrigin(
+                "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin"
             )
         if settings.api_keys and needs_key(request) and not has_key(request, settings.api_keys):
             raise WrongKey(
