@@ -65,6 +65,10 @@ class BadRequest(GatewayError):
 
 class ContextTooLong(BadRequest):
     code = "context_length_exceeded"
+    tokens: int | None = None
+    """How long the request is, where that is known."""
+    limit: int | None = None
+    """How long one may be, where that is known."""
 
 
 class TargetUnavailable(BadRequest):

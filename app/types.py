@@ -1,12 +1,12 @@
 """The values that travel through the gateway, and what each room must offer.
 
-Bodies, answers and chunks are plain OpenAI-shaped dicts, so that a field nobody here
-has heard of still arrives. Everything else is a frozen dataclass.
+Bodies, answers and events are plain dicts in the shape of the dialect that they are in,
+so that a field nobody here has heard of still arrives. Everything else is a frozen dataclass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -14,13 +14,22 @@ from typing import Any, Literal, Protocol, TypeAlias
 from app.errors import GatewayError
 
 Body: TypeAlias = dict[str, Any]
-Completion: TypeAlias = dict[str, Any]
-Chunk: TypeAlias = dict[str, Any]
-Batch: TypeAlias = list[Chunk]
+Answer: TypeAlias = dict[str, Any]
+"""A whole answer, in any dialect."""
+Event: TypeAlias = dict[str, Any]
+"""One event of a stream, in any dialect."""
+Completion: TypeAlias = Answer
+"""Chat's whole answer."""
+Chunk: TypeAlias = Event
+"""Chat's event."""
+Batch: TypeAlias = list[Event]
 """All complete events of one network read; an empty one is a tick: nothing came for a while."""
 
-DialectName: TypeAlias = Literal["chat", "messages", "responses"]
+DialectName: TypeAlias = Literal["chat", "messages", "responses", "completions", "embeddings", "rerank"]
+"""An API. As the client speaks it: a *dialect*; as the target is called in it: the *wire*."""
 CarrierName: TypeAlias = Literal["relay", "litellm"]
+Level: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How much a model should think, from least to most."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})  # a factory below: Python 3.11 takes it for mutable
 
@@ -47,6 +56,29 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
+class Harmony:
+    """A target that gives or takes raw Harmony text."""
+
+    prompt: Literal["completions", "chat"] = "completions"
+    """`completions`: the gateway writes the prompt and calls /completions; `chat`: the target takes messages,
+    and only its answers are raw."""
+    analysis: Literal["drop", "expose"] = "drop"
+    """Whether the client is given the model's analysis, as reasoning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """How much the model behind an alias may think."""
+
+    levels: tuple[Level, ...] = ()
+    """What the target knows, from least to most; empty: the alias does not configure it."""
+    from_temperature: bool = False
+    """Whether a temperature says how much to think where the client did not."""
+    keep_temperature: bool = True
+    """Whether the temperature goes to the target all the same."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where an alias leads. `model` is the wire id; `alias` is all that a client ever sees."""
 
@@ -54,11 +86,14 @@ class Target:
     provider: str
     model: str
     base_url: str = ""
+    native_url: str = ""
+    """The base for the dialects of `dialects` besides chat, where it is another than `base_url`."""
     api_key: str = field(default="", repr=False)
     key_variable: str | None = None
     """The environment variable that holds the key, for messages about it."""
     carrier: CarrierName = "relay"
     dialects: frozenset[DialectName] = frozenset({"chat"})
+    """What it speaks itself, and so can be relayed in."""
     litellm_provider: str | None = None
     """LiteLLM's name of the provider (`gemini`, `bedrock`, …); None means OpenAI-compatible."""
     litellm_params: Mapping[str, Any] = field(default_factory=lambda: NOTHING, repr=False)
@@ -76,6 +111,11 @@ class Target:
     """Whether to ask the target for usage on streams even when the client did not."""
     mock_response: str | None = None
     """A fixed answer given by LiteLLM without any network (the alias `echo`)."""
+    harmony: Harmony | None = None
+    """How raw Harmony text is exchanged with it, if it is."""
+    reasoning: Reasoning = Reasoning()
+    reasoning_field: str | None = None
+    """The field of an assistant message in which it wants its own thoughts back; None: it does not."""
     facts: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What `/v1/models` publishes: name, limit, cost, modalities, reasoning, tool_call, attachment."""
     unavailable: str | None = None
@@ -88,14 +128,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A client's request as its dialect understood it, chat-shaped."""
+class Request:
+    """A client's request, in the dialect that it came in and checked as far as that is needed."""
 
+    dialect: DialectName
     model: str
     body: Body
+    """As the client sent it. Nobody changes it in place."""
     stream: bool
-    include_usage: bool
-    """Whether the client asked for the usage chunk of a stream."""
+    as_chat: Callable[[], Body]
+    """Makes the same request as a body of Chat Completions; raises BadRequest where that cannot be."""
+    include_usage: bool = True
+    """Whether the client asked for the usage chunk of a stream (chat); other dialects always tell usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +148,8 @@ class Client:
 
     request_id: str
     session: str | None = None
+    owner: str = ""
+    """A digest of the key it came in with, where keys are asked for: what one owner keeps no other sees."""
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Those of its headers that may go upstream (see `utils.headers`); never a key."""
     alive: Callable[[], None] = lambda: None
@@ -126,10 +172,19 @@ class Trace:
     started: float
     """`time.monotonic()`"""
     target: Target | None = None
+    way: str = ""
+    """By which carrier and wire, and why, in words for the debug log."""
+    reasoning: str = ""
+    """What was decided on how much to think, and from what: the header x-localcode-reasoning."""
+    input_tokens: int | None = None
+    """An estimate of what the request comes to, where the dialect wants one before the target tells."""
+    notes: list[str] = field(default_factory=list)
+    """What the log should say of this request besides the usual."""
     tries: int = 0
     first: float | None = None
     """`time.monotonic()` of the first event or the whole answer."""
     usage: Mapping[str, Any] | None = None
+    """Chat-shaped (`prompt_tokens`, …), whatever the wire."""
     finish: str | None = None
     view: View | None = None
     """Where the details go, at DEBUG only."""
@@ -146,6 +201,8 @@ class Call:
     trace: Trace
     deadline: float
     """`time.monotonic()` after which the whole call has taken too long."""
+    wire: DialectName = "chat"
+    """The API in which the target is called; the body is in it, and so are answers and events."""
 
 
 class Stream(Protocol):
@@ -164,21 +221,102 @@ class Backend(Protocol):
     or at the first `next`; after that a silent upstream gives an empty batch each second.
     """
 
-    def complete(self, call: Call) -> Completion: ...
+    def complete(self, call: Call) -> Answer: ...
     def stream(self, call: Call) -> Stream: ...
 
 
+class Follower(Protocol):
+    """A stream of one wire on its way to the client: renames, and sees whether it came to its end."""
+
+    failed: GatewayError | None
+    """Set when an event stands for a failure; what came before it has been passed on."""
+
+    def pass_on(self, batch: Batch) -> Batch:
+        """The batch as the client may see it: under the alias, without what was not asked for."""
+
+    def end(self) -> None:
+        """Raises what is wrong with a stream that ends here: UpstreamCut unless it was finished."""
+
+
+class Wire(Protocol):
+    """How a target's answers are read, in one of the APIs it may speak; a module of `app.utils` is one. Pure."""
+
+    PATH: str
+    """Behind the base URL."""
+
+    def headers(self, target: Target) -> dict[str, str]:
+        """The key, and what else this API wants to see, names in lower case."""
+
+    def answer_in(self, body: bytes, target: Target) -> Answer:
+        """The answer in a whole body of status 200, streamed or not; raises the error that it is instead."""
+
+    def events_in(
+        self, payloads: list[bytes], target: Target
+    ) -> tuple[Batch, bool, GatewayError | None]:
+        """The events in some payloads, whether the last one of all has come, the error that ends them."""
+
+    def events_of(self, answer: Answer) -> Batch:
+        """A plain answer as the events of a stream: for a target that ignores `stream`."""
+
+    def answer_of(self, batches: Iterable[Batch]) -> Answer:
+        """The plain answer that a stream spells: for a target that streams whether asked to or not."""
+
+    def is_whole(self, answer: Answer) -> bool:
+        """Whether an answer put together from a stream came to its end."""
+
+    def finished(self, answer: Answer, target: Target, trace: Trace) -> Answer:
+        """A plain answer under its alias, usage and finish noted; raises the failure that it says it is."""
+
+    def follow(self, target: Target, include_usage: bool, trace: Trace) -> Follower: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What an encoder knows of the answer besides its events. Given, for dialects have neither clock nor dice."""
+
+    id: str
+    """Random letters and digits, for ids that the target does not give."""
+    created: int
+    """Unix time."""
+    input_tokens: int = 0
+    """The best estimate of the request's tokens, until the target tells."""
+
+
+class Encoder(Protocol):
+    """A stream's bytes in a client's dialect: a state machine that no wrong order of events can leave.
+
+    `feed`, then `feed` or `alive` as often as needed, then once `close` or `fail`.
+    """
+
+    answer: Answer | None
+    """The whole answer that the stream came to, after `close`, in dialects that can be asked for it later."""
+
+    def feed(self, batch: Batch) -> bytes: ...
+    def alive(self) -> bytes:
+        """A sign of life that the dialect's clients take for one."""
+
+    def close(self) -> bytes:
+        """What is still owed at a good end."""
+
+    def fail(self, problem: GatewayError) -> bytes:
+        """The dialect's error event; nothing follows it."""
+
+
 class Dialect(Protocol):
-    """A client's API as four pure functions; a module of `app.dialects` is one."""
+    """A client's API as pure functions; a module of `app.dialects` is one."""
 
     name: DialectName
-    ALIVE: bytes
-    """What keeps a silent stream alive."""
-    END: bytes
-    """What a stream ends with."""
 
-    def parse(self, body: Any) -> ChatRequest: ...
-    def render(self, answer: Completion) -> bytes: ...
-    def encode(self, batch: Batch) -> bytes: ...
-    def error(self, problem: GatewayError) -> Body: ...
-    def error_event(self, problem: GatewayError) -> bytes: ...
+    def parse(self, body: Any) -> Request:
+        """The request in a JSON value; raises BadRequest that names the field and what was found there."""
+
+    def render(self, answer: Completion, request: Request, served: Served) -> Answer:
+        """Chat's answer in this dialect."""
+
+    def encoder(self, request: Request, served: Served) -> Encoder:
+        """For chunks of chat."""
+
+    def relayed(self, request: Request, served: Served) -> Encoder:
+        """For events that are in this dialect already."""
+
+    def error(self, problem: GatewayError, request_id: str = "") -> Body: ...

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import BadRequest, GatewayError
-from app.types import Batch, Body, ChatRequest, Completion, DialectName
+from app.types import Answer, Batch, Body, Completion, DialectName, Request, Served
 from app.utils.codec import dumps
 from app.utils.sse import DONE, comment, frame
 
 name: DialectName = "chat"
-
-ALIVE = comment()
-END = frame(DONE)
 
 # The fields whose wrong type would otherwise fail somewhere deep in a target or a library.
 _TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
@@ -27,7 +24,7 @@ _TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
 )
 
 
-def parse(body: Any) -> ChatRequest:
+def parse(body: Any) -> Request:
     """The request in a JSON value; raises BadRequest that names the field and what was found there."""
     if not isinstance(body, dict):
         raise BadRequest(f"the body must be a JSON object, not {_kind(body)}")
@@ -42,10 +39,12 @@ def parse(body: Any) -> ChatRequest:
         ):
             raise BadRequest(f"'{field}' must be {words}, not {_kind(value)}", param=field)
     options = body.get("stream_options") or {}
-    return ChatRequest(
+    return Request(
+        dialect=name,
         model=model,
         body=body,
         stream=body.get("stream") is True,
+        as_chat=lambda: dict(body),
         include_usage=options.get("include_usage") is True,
     )
 
@@ -64,15 +63,37 @@ def _check_messages(messages: Any) -> None:
             )
 
 
-def render(answer: Completion) -> bytes:
-    return dumps(answer)
+def render(answer: Completion, request: Request, served: Served) -> Answer:
+    return answer
 
 
-def encode(batch: Batch) -> bytes:
-    return b"".join([frame(dumps(chunk)) for chunk in batch])
+class Frames:
+    """Each event as one line of data, [DONE] at the end."""
+
+    answer: Answer | None = None
+
+    def feed(self, batch: Batch) -> bytes:
+        return b"".join([frame(dumps(chunk)) for chunk in batch])
+
+    def alive(self) -> bytes:
+        return comment()
+
+    def close(self) -> bytes:
+        return frame(DONE)
+
+    def fail(self, problem: GatewayError) -> bytes:
+        """The last event of a stream that failed; neither a finish nor [DONE] follows it."""
+        return frame(dumps(error(problem)))
 
 
-def error(problem: GatewayError) -> Body:
+def relayed(request: Request, served: Served) -> Frames:
+    return Frames()
+
+
+encoder = relayed
+
+
+def error(problem: GatewayError, request_id: str = "") -> Body:
     """OpenAI's error body: always all four keys."""
     return {
         "error": {
@@ -82,11 +103,6 @@ def error(problem: GatewayError) -> Body:
             "code": problem.code,
         }
     }
-
-
-def error_event(problem: GatewayError) -> bytes:
-    """The last event of a stream that failed; neither a finish nor [DONE] follows it."""
-    return frame(dumps(error(problem)))
 
 
 def _kind(value: Any) -> str:
