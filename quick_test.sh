@@ -2,7 +2,7 @@
 # The one test command.
 #
 #   ./quick_test.sh          format, lint, types, tests, then a gateway asked with curl; no network, two minutes
-#   ./quick_test.sh --full   also the real OpenCode and a real llama-server; installs what it needs for them
+#   ./quick_test.sh --full   also the real OpenCode, Claude Code, Codex and llama-server; installs what it needs
 #   ./quick_test.sh URL      only asks the gateway that runs there (LOCALCODE_API_KEY: the key to ask with)
 set -euo pipefail
 
@@ -44,6 +44,8 @@ full() {
     build_in_background
     checks
     step "OpenCode" scripts/get-opencode.sh
+    step "Claude Code" scripts/get-claude.sh
+    step "Codex" scripts/get-codex.sh
     step "llama-server" wait_for_build
     step "tests" .venv/bin/python -m pytest -n auto -m "full or not full"
     step "a gateway, asked with curl" ask_a_fresh_gateway
