@@ -6,8 +6,11 @@ to or not, some never do, and some say 200 and mean an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from app.errors import GatewayError, UpstreamGarbage
-from app.types import Batch, Completion, Target
+from app.types import Answer, Batch, Completion, Target
 from app.utils.codec import loads
 from app.utils.formatter import completion_of, cut, is_whole
 from app.utils.problems import error_in, problem_of, status_in
@@ -25,16 +28,29 @@ def is_stream(body: bytes) -> bool:
 
 def answer_in(body: bytes, target: Target) -> Completion:
     """The completion in a whole body, streamed or not; raises the error that it is instead."""
+    return completion_in(body, target, completion_of, "chat completion")
+
+
+def completion_in(
+    body: bytes, target: Target, answer_of: Callable[[list[Batch]], Answer], kind: str
+) -> Answer:
+    """An answer with choices in a whole body; `answer_of` puts it together where it was streamed."""
     if is_stream(body):
-        return _gathered(body, target)
+        return _gathered(body, target, answer_of)
+    answer = json_in(body, target)
+    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+        raise garbage(target, f"something that is no {kind}")
+    return answer
+
+
+def json_in(body: bytes, target: Target) -> Any:
+    """The value of a whole body; raises the error that it is instead."""
     try:
         answer = loads(body)
     except ValueError:
-        raise _garbage(target, f"{_looks_like(body)}: check its baseURL") from None
+        raise garbage(target, f"{_looks_like(body)}: check its baseURL") from None
     if (said := error_in(answer)) is not None:
         raise problem_of(said, status_in(said), target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise _garbage(target, "something that is no chat completion")
     return answer
 
 
@@ -47,27 +63,27 @@ def chunks_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, Gatew
         try:
             chunk = loads(payload)
         except ValueError:
-            return batch, False, _garbage(target, "a stream with a line that is not JSON")
+            return batch, False, garbage(target, "a stream with a line that is not JSON")
         if not isinstance(chunk, dict) or "error" in chunk or "choices" not in chunk:
             if (said := error_in(chunk)) is not None:
                 return batch, False, problem_of(said, status_in(said), target)
             if not isinstance(chunk, dict):
-                return batch, False, _garbage(target, "a stream with what is no event")
+                return batch, False, garbage(target, "a stream with what is no event")
         batch.append(chunk)
     return batch, False, None
 
 
 def no_event(target: Target) -> GatewayError:
     """The error for a stream that holds nothing at all."""
-    return _garbage(target, "a stream without any event")
+    return garbage(target, "a stream without any event")
 
 
-def _gathered(body: bytes, target: Target) -> Completion:
+def _gathered(body: bytes, target: Target, answer_of: Callable[[list[Batch]], Answer]) -> Answer:
     reader = SSEReader()
     batch, _, problem = chunks_in(reader.feed(body) + reader.close(), target)
     if problem:
         raise problem
-    answer = completion_of([batch])
+    answer = answer_of([batch])
     if not is_whole(answer):
         raise cut(target)
     return answer
@@ -79,5 +95,5 @@ def _looks_like(body: bytes) -> str:
     return "a web page" if body.lstrip()[:1] == b"<" else "what is not JSON"
 
 
-def _garbage(target: Target, what: str) -> GatewayError:
+def garbage(target: Target, what: str) -> GatewayError:
     return UpstreamGarbage(f"the provider of '{target.alias}' answered {what}")
