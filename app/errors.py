@@ -8,6 +8,7 @@
     ├── WrongKey 401            the client's own key
     ├── ForeignOrigin 403       a web page of elsewhere, where no key is asked for
     ├── UnknownModel 404, UnknownPath 404, WrongMethod 405, BodyTooLarge 413, WrongMedia 415
+    ├── UnsupportedEndpoint 404  the target has no such API
     ├── RateLimited 429         always leaves with Retry-After
     ├── LoopDetected 508
     ├── ClientLeft 499          nobody is there to read it: for the log
@@ -108,6 +109,12 @@ class UnknownPath(GatewayError):
     status = 404
     type = "invalid_request_error"
     code = "unknown_path"
+
+
+class UnsupportedEndpoint(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "endpoint_not_supported"
 
 
 class WrongMethod(GatewayError):

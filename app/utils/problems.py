@@ -19,6 +19,7 @@ from app.errors import (
     GatewayError,
     LoopDetected,
     RateLimited,
+    UnsupportedEndpoint,
     UpstreamAuthentication,
     UpstreamBilling,
     UpstreamError,
@@ -26,7 +27,7 @@ from app.errors import (
     UpstreamGarbage,
     UpstreamRefused,
 )
-from app.types import Target
+from app.types import DialectName, Target
 from app.utils.codec import loads
 
 LONGEST_MESSAGE = 2000
@@ -56,12 +57,40 @@ _WRONG_KEY = re.compile(
 _ZEN_ONLY = re.compile(r"only be used (?:from )?(?:with)?in opencode", re.I)
 
 
-def problem_from(status: int, headers: Mapping[str, str], body: bytes, target: Target) -> GatewayError:
+def problem_from(
+    status: int, headers: Mapping[str, str], body: bytes, target: Target, wire: DialectName = "chat"
+) -> GatewayError:
     """The error for an upstream's answer that is none: any status from 300, header names in lower case."""
     said = error_in(_json(body))
     if said is None and 400 <= status < 500 and status not in (401, 402, 403, 408, 409, 429):
         said = {"message": _plain(body)}
-    return problem_of(said or {}, status, target, retry_after=retry_after(headers))
+    said = said or {}
+    if wire in _SMALL and _says_that_it_cannot(said, status):
+        words = tidy(_words(said.get("message")), target)
+        return unsupported(wire, target, f"its provider answered {status}{_after_colon(words)}")
+    return problem_of(said, status, target, retry_after=retry_after(headers))
+
+
+_SMALL: Mapping[DialectName, str] = {
+    "completions": "text completions",
+    "embeddings": "embeddings",
+    "rerank": "reranking",
+}
+"""The APIs that many targets lack, in words."""
+
+
+def _says_that_it_cannot(said: Mapping[str, Any], status: int) -> bool:
+    """Whether an error means that a target has no such API; a 404 may also mean that it has no such model."""
+    if status != 404:
+        return status in (405, 501)
+    words = _words(said.get("message")).lower()
+    missing_model = said.get("code") == "model_not_found" or "model" in words
+    return not missing_model or "not support" in words or said.get("code") == UnsupportedEndpoint.code
+
+
+def unsupported(wire: DialectName, target: Target, why: str) -> GatewayError:
+    """The error for an API that a target does not have."""
+    return UnsupportedEndpoint(f"'{target.alias}' has no {_SMALL[wire]}: {why}", param="model")
 
 
 def problem_of(
