@@ -7,12 +7,13 @@ from typing import Any
 from app.errors import BadRequest, GatewayError
 from app.types import Answer, Batch, Body, Completion, DialectName, Request, Served
 from app.utils.codec import dumps
+from app.utils.fields import Types, check_types, list_in, model_in, object_in
 from app.utils.sse import DONE, comment, frame
 
 name: DialectName = "chat"
 
 # The fields whose wrong type would otherwise fail somewhere deep in a target or a library.
-_TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+_TYPES: Types = (
     ("stream", bool, "true or false"),
     ("stream_options", dict, "an object"),
     ("tools", list, "a list"),
@@ -26,18 +27,10 @@ _TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
 
 def parse(body: Any) -> Request:
     """The request in a JSON value; raises BadRequest that names the field and what was found there."""
-    if not isinstance(body, dict):
-        raise BadRequest(f"the body must be a JSON object, not {_kind(body)}")
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("'model' must name one of the aliases (GET /v1/models lists them)", param="model")
-    _check_messages(body.get("messages"))
-    for field, expected, words in _TYPES:
-        value = body.get(field)
-        if value is not None and (
-            not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool)
-        ):
-            raise BadRequest(f"'{field}' must be {words}, not {_kind(value)}", param=field)
+    body = object_in(body)
+    model = model_in(body)
+    _check_messages(body)
+    check_types(body, _TYPES)
     options = body.get("stream_options") or {}
     return Request(
         dialect=name,
@@ -49,14 +42,8 @@ def parse(body: Any) -> Request:
     )
 
 
-def _check_messages(messages: Any) -> None:
-    if messages is None:
-        raise BadRequest("'messages' is missing", param="messages", code="missing_required_parameter")
-    if not isinstance(messages, list):
-        raise BadRequest(f"'messages' must be a list, not {_kind(messages)}", param="messages")
-    if not messages:
-        raise BadRequest("'messages' is empty: at least one message is needed", param="messages")
-    for place, message in enumerate(messages):
+def _check_messages(body: Body) -> None:
+    for place, message in enumerate(list_in(body, "messages", "a list", "at least one message is needed")):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise BadRequest(
                 f"'messages[{place}]' must be an object with a 'role'", param=f"messages[{place}]"
@@ -103,9 +90,3 @@ def error(problem: GatewayError, request_id: str = "") -> Body:
             "code": problem.code,
         }
     }
-
-
-def _kind(value: Any) -> str:
-    """What a JSON value is, as JSON calls it."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
