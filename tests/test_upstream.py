@@ -14,8 +14,9 @@ import requests
 from tests.upstream import Raw, Upstream
 from tests.upstream.agent import TITLE, edited, next_turn, written
 from tests.upstream.chat import Shape, ToolCall, Turn, chunks, completion
+from tests.upstream.conversation import marked
 from tests.upstream.delivery import Cut, How, Send, Wait, Whole, plan_stream
-from tests.upstream.scripts import SCRIPTS, choose, from_marker, from_model, marked
+from tests.upstream.scripts import SCRIPTS, choose, from_marker, from_model
 
 HELLO = {"model": "text", "messages": [{"role": "user", "content": "Hi"}]}
 STREAM = HELLO | {"stream": True}

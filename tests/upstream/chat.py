@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -19,10 +18,11 @@ Calls: TypeAlias = Literal[
 ]
 Usage: TypeAlias = Literal["asked", "always", "finish", "never"]
 
-UNKNOWN: Mapping[str, Any] = MappingProxyType({"x_unheard_of": {"deep": [1, None, "ü"]}})
+UNKNOWN: Json = {"x_unheard_of": {"deep": [1, None, "ü"]}}
 """A field that no client and no gateway has heard of."""
 
 CREATED = 1_700_000_000
+SIGNATURE = "c2lnbmVkIGJ5IHRoZSB1cHN0cmVhbQ=="
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class ToolCall:
     """JSON as text, exactly as the model wrote it."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields beside `function`, such as Gemini's `extra_content`."""
+    custom: bool = False
+    """Whether `arguments` is text for a tool without JSON (Responses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Turn:
     reasoning: tuple[str, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
+    """In chat's words."""
+    signature: str = SIGNATURE
+    """What the reasoning is signed with (Messages) or encrypted to (Responses); "" for neither."""
+    redacted: str = ""
+    """Further reasoning that only its author can read (Messages)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Shape:
     """Fields that nobody has heard of, on every level."""
     timings: bool = False
     """llama-server's `timings`: on the usage chunk where there is one, else on the finish chunk."""
+    llama: bool = False
+    """Messages and Responses with the differences of llama-server."""
     choices: int = 0
     """How many choices, all saying the same; 0: as many as the request's `n`."""
     bare: bool = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -51,9 +51,9 @@ class How:
     garbage: int = -1
     """A data line that is no JSON stands before this event."""
     done: bool = True
-    """Whether `[DONE]` comes."""
+    """Whether `[DONE]` comes, where the dialect has it."""
     after_done: bool = False
-    """Whether a further event comes after `[DONE]`."""
+    """Whether a further event comes after the last one."""
 
     # SSE
     newline: Literal["lf", "crlf", "cr"] = "lf"
@@ -84,6 +84,25 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """What a dialect adds to its events."""
+
+    error: Callable[[int, int, str], dict[str, Any]]
+    """The error event with that number (from 0), status and message."""
+    named: bool = False
+    """Whether an `event:` line repeats the event's type."""
+    done: bool = False
+    """Whether `[DONE]` ends the stream."""
+
+
+def _error_of_chat(number: int, status: int, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "server_error", "code": status}}
+
+
+CHAT = Manner(_error_of_chat, done=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     ms: int
 
@@ -110,11 +129,10 @@ class Cut:
 Step: TypeAlias = Wait | Send | Whole | Cut
 
 
-def plan_stream(chunks: Iterable[dict[str, Any]], how: How) -> list[Step]:
+def plan_stream(chunks: Iterable[dict[str, Any]], how: How, manner: Manner = CHAT) -> list[Step]:
     """The steps that send the chunks as an SSE body."""
-    indent = 1 if how.lines else None
-    events = [sse(json.dumps(chunk, ensure_ascii=how.ascii, indent=indent), how) for chunk in chunks]
-    return list(_timed(_coded(_broken(events, how), how), how))
+    events = [_event(chunk, how, manner) for chunk in chunks]
+    return list(_timed(_coded(_broken(events, how, manner), how), how))
 
 
 def plan_body(body: bytes, how: How) -> list[Step]:
@@ -126,27 +144,32 @@ def plan_body(body: bytes, how: How) -> list[Step]:
     return list(_timed(_coded(steps, how), how))
 
 
-def sse(data: str, how: How = How()) -> bytes:
+def sse(data: str, how: How = How(), name: str = "") -> bytes:
     """One event; each line of the data is a `data:` line of its own."""
     newline = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}[how.newline]
-    field = "data: " if how.space else "data:"
+    space = " " if how.space else ""
+    lines = [f"event:{space}{name}"] if name else []
+    lines += [f"data:{space}{line}" for line in data.split("\n")]
     comment = f": comment{newline}" if how.comments else ""
-    return (comment + "".join(f"{field}{line}{newline}" for line in data.split("\n")) + newline).encode()
+    return (comment + "".join(f"{line}{newline}" for line in lines) + newline).encode()
 
 
-def _broken(events: list[bytes], how: How) -> Iterator[Step]:
+def _event(event: dict[str, Any], how: How, manner: Manner) -> bytes:
+    data = json.dumps(event, ensure_ascii=how.ascii, indent=1 if how.lines else None)
+    return sse(data, how, event["type"] if manner.named else "")
+
+
+def _broken(events: list[bytes], how: How, manner: Manner) -> Iterator[Step]:
     if how.bom and events:
         events = ["\ufeff".encode() + events[0], *events[1:]]
     if 0 <= how.garbage < len(events):
         events[how.garbage : how.garbage] = [sse('{"choices": [{"delta": {"content"', how)]
     if how.error >= 0:
-        problem = {
-            "error": {"message": "The engine broke.", "type": "server_error", "code": how.error_status}
-        }
-        events = [*events[: how.error], sse(json.dumps(problem), how)]
+        problem = manner.error(how.error, how.error_status, "The engine broke.")
+        events = [*events[: how.error], _event(problem, how, manner)]
         yield from _faults(events, how)
         return
-    last = [sse("[DONE]", how)] if how.done else []
+    last = [sse("[DONE]", how)] if how.done and manner.done else []
     if how.after_done:
         last.append(sse('{"id": "late", "choices": []}', how))
     yield from _faults(events + last, how)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -20,8 +19,9 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from tests.upstream import agent as agents
-from tests.upstream.chat import Shape, ToolCall, Turn, cut
+from tests.upstream.chat import SIGNATURE, Shape, ToolCall, Turn, cut
 from tests.upstream.delivery import FOR_EVER, How
+from tests.upstream.dialects import Dialect
 
 Json: TypeAlias = dict[str, Any]
 
@@ -57,6 +57,8 @@ class Ask:
     nth: int
     """How many requests this very script has had before, since it was chosen."""
     base_url: str
+    dialect: Dialect | None = None
+    """The API that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,16 @@ def tools(
 
 
 def reasoning(
-    ask: Ask, think: str = "First I think. Then I think again.", say: str = "Done.", n: int = 3
+    ask: Ask,
+    think: str = "First I think. Then I think again.",
+    say: str = "Done.",
+    n: int = 3,
+    signature: str = SIGNATURE,
+    redacted: str = "",
 ) -> Turn:
-    return Turn(reasoning=tuple(cut(think, n)), text=tuple(cut(say, 1)))
+    return Turn(
+        reasoning=tuple(cut(think, n)), text=tuple(cut(say, 1)), signature=signature, redacted=redacted
+    )
 
 
 def gemini(ask: Ask, calls: int = 2, signature: str = "c2lnbmF0dXJl") -> Turn:
@@ -128,15 +137,15 @@ def agent(ask: Ask, nonce: str = "n0", file: str = "hello.txt") -> Turn:
 def failure(
     ask: Ask,
     status: int = 500,
-    form: str = "openai",
+    form: str = "",
     message: str = "The model {model} is not well.",
     code: str = "",
-    kind: str = "server_error",
+    kind: str = "",
     retry_after: str = "",
     retry_after_ms: str = "",
     retry_date: int = 0,
 ) -> Raw:
-    """An error, in one of the forms that providers use. `retry_date` is in seconds from now."""
+    """An error, in the dialect's own form or in one that providers use. `retry_date`: in seconds from now."""
     said = message.replace("{model}", str(ask.body.get("model")))
     said = said.replace("{authorization}", ask.headers.get("authorization", ""))
     headers = [("Retry-After", retry_after)] if retry_after else []
@@ -144,7 +153,10 @@ def failure(
         headers.append(("retry-after-ms", retry_after_ms))
     if retry_date:
         headers.append(("Retry-After", http_date(retry_date)))
-    kind_of_body, body = _error_body(form, status, said, code or None, kind)
+    if not form and ask.dialect and ask.dialect.error:
+        own = json.dumps(ask.dialect.error(status, said)).encode()
+        return Raw(status, own, headers=tuple(headers))
+    kind_of_body, body = _error_body(form or "openai", status, said, code or None, kind or "server_error")
     return Raw(status, body, kind_of_body, tuple(headers))
 
 
@@ -212,7 +224,7 @@ SCRIPTS: Mapping[str, Script] = {
     "calls-but-stop": Script(tools, {"finish": "stop"}),
     # whole upstreams
     "gemini": Script(gemini, {"style": "whole"}),
-    "llama": Script(text, {"timings": True}),
+    "llama": Script(text, {"timings": True, "llama": True}),
     "bare": Script(text, {"bare": True, "done": False, "usage": "never"}),
     "unknown": Script(text, {"unknown": True}),
     # errors before anything is sent
@@ -266,15 +278,6 @@ SCRIPTS: Mapping[str, Script] = {
 
 
 # -------------------------------------------------------------- how it is chosen
-
-MARKER = re.compile(r"\[\[script:(.*?)\]\]", re.DOTALL)
-
-
-def marked(body: Json) -> str | None:
-    """The script that the last user message asks for, as it stands there."""
-    messages = [m for m in body.get("messages") or () if isinstance(m, dict) and m.get("role") == "user"]
-    found = MARKER.search(agents.text_of(messages[-1])) if messages else None
-    return found[1].strip() if found else None
 
 
 def from_marker(written: str) -> Chosen:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.upstream import scripts
-from tests.upstream.chat import Shape, Turn, chunks, completion
+from tests.upstream.chat import Shape, Turn
+from tests.upstream.conversation import marked
 from tests.upstream.delivery import Cut, How, Send, Step, Wait, Whole, plan_body, plan_stream
+from tests.upstream.dialects import Dialect, dialect_at
 from tests.upstream.scripts import Ask, Chosen, Content, Drop, Raw
 from tests.upstream.wire import Body, ClientGone, Connection, Headers, Seen
 
@@ -152,22 +154,21 @@ class Upstream:
     def _answer(self, connection: Connection, seen: Seen) -> bool:
         if self._play is not None:
             return self._play(connection, seen)
-        fixed = self._answers.get((seen.method, seen.path)) or self._elsewhere(seen)
-        if fixed:
-            return _Answer(connection, seen, How()).send(fixed, Shape())
+        dialect = dialect_at(seen.path) if seen.method == "POST" else None
+        fixed = self._answers.get((seen.method, seen.path))
+        if fixed or dialect is None:
+            return _Answer(connection, seen, How()).send(fixed or self._elsewhere(seen), Shape())
         try:
-            chosen, content, shape = self._decide(seen)
+            chosen, content, shape = self._decide(seen, dialect)
         except (LookupError, ValueError, TypeError) as problem:  # the test's mistake, told to the test
             return _Answer(connection, seen, How()).send(
                 _problem(418, f"{type(problem).__name__}: {problem}"), Shape()
             )
         seen.script = chosen.name
-        return _Answer(connection, seen, chosen.how).send(content, shape)
+        return _Answer(connection, seen, chosen.how, dialect).send(content, shape)
 
-    def _elsewhere(self, seen: Seen) -> Raw | None:
-        """The answer of everything but chat completions."""
-        if seen.method == "POST" and seen.path.endswith("/chat/completions"):
-            return None
+    def _elsewhere(self, seen: Seen) -> Raw:
+        """The answer where no dialect is asked."""
         if seen.method == "GET" and seen.path.endswith("/models"):
             listed = [{"id": model, "object": "model", "owned_by": "upstream"} for model in self.models]
             return Raw(200, json.dumps({"object": "list", "data": listed}).encode())
@@ -175,9 +176,9 @@ class Upstream:
             return Raw(200, b'{"status": "ok"}')
         return _problem(404, f"nothing is at {seen.path}")
 
-    def _decide(self, seen: Seen) -> tuple[Chosen, Content, Shape]:
+    def _decide(self, seen: Seen, dialect: Dialect) -> tuple[Chosen, Content, Shape]:
         body = seen.json if seen.body else {}
-        marker, model = scripts.marked(body), str(body.get("model"))
+        marker, model = marked(body), str(body.get("model"))
         chosen = (
             (scripts.from_marker(marker) if marker else None)
             or self._chosen
@@ -192,18 +193,21 @@ class Upstream:
         if 0 < chosen.how.first <= nth:
             chosen = dataclasses.replace(chosen, how=How())
         headers = {name.lower(): value for name, value in seen.headers}
-        content = chosen.script.make(Ask(body, headers, nth, self.base_url), **chosen.arguments)
-        shape = Shape(**{"model": model, "choices": body.get("n") or 1, **chosen.shape})
-        return chosen, content, shape
+        content = chosen.script.make(Ask(body, headers, nth, self.base_url, dialect), **chosen.arguments)
+        own = {"model": model, "choices": body.get("n") or 1}
+        # llama-server gives chat's ids in every dialect.
+        own |= {} if chosen.shape.get("llama") else {"id": dialect.id}
+        return chosen, content, Shape(**{**own, **chosen.shape})
 
 
 class _Answer:
     """One answer on its way out."""
 
-    def __init__(self, connection: Connection, seen: Seen, how: How) -> None:
+    def __init__(self, connection: Connection, seen: Seen, how: How, dialect: Dialect | None = None) -> None:
         self._connection = connection
         self._seen = seen
         self._how = how
+        self._dialect = dialect
 
     def send(self, content: Content, shape: Shape) -> bool:
         """Sends it as `how` says; whether the connection is kept."""
@@ -221,15 +225,16 @@ class _Answer:
             return self._send(
                 content.status, content.type, content.headers, plan_body(content.body, how), "length"
             )
-        return self._send_turn(content, shape)
+        assert self._dialect is not None
+        return self._send_turn(content, shape, self._dialect)
 
-    def _send_turn(self, turn: Turn, shape: Shape) -> bool:
+    def _send_turn(self, turn: Turn, shape: Shape, dialect: Dialect) -> bool:
         how = self._how
         asked = self._seen.json if self._seen.body else {}
-        if how.mode == "sse" or (asked.get("stream") and how.mode != "json"):
-            usage = bool((asked.get("stream_options") or {}).get("include_usage"))
-            return self._send(200, how.type, (), plan_stream(chunks(turn, shape, usage), how), "chunked")
-        whole = json.dumps(completion(turn, shape), ensure_ascii=how.ascii).encode()
+        if dialect.events and (how.mode == "sse" or (asked.get("stream") and how.mode != "json")):
+            steps = plan_stream(dialect.events(turn, shape, asked), how, dialect.manner)
+            return self._send(200, how.type, (), steps, "chunked")
+        whole = json.dumps(dialect.answer(turn, shape, asked), ensure_ascii=how.ascii).encode()
         return self._send(200, "application/json", (), plan_body(whole, how), "length")
 
     def _send(self, status: int, kind: str, more: Headers, steps: list[Step], framing: str) -> bool:

@@ -1,0 +1,51 @@
+"""The APIs that the scripted upstream speaks, by where they are asked (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tests.upstream import chat, messages, responses
+from tests.upstream.chat import Json, Shape, Turn
+from tests.upstream.delivery import CHAT, Manner
+
+Write: TypeAlias = Callable[[Turn, Shape, Json], Json]
+"""A turn in a shape, for that request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    path: str
+    """How the path of a request ends."""
+    answer: Write
+    events: Callable[[Turn, Shape, Json], list[Json]] | None
+    """None: this is never streamed."""
+    manner: Manner = CHAT
+    id: str = "chatcmpl-upstream"
+    error: Callable[[int, str], Json] | None = None
+    """Its own form of an error's body; None: OpenAI's."""
+
+
+def _completion(turn: Turn, shape: Shape, asked: Json) -> Json:
+    return chat.completion(turn, shape)
+
+
+def _chunks(turn: Turn, shape: Shape, asked: Json) -> list[Json]:
+    usage = (asked.get("stream_options") or {}).get("include_usage")
+    return chat.chunks(turn, shape, bool(usage))
+
+
+_MESSAGES = Manner(messages.error_event, named=True)
+_RESPONSES = Manner(responses.error_event, named=True)
+
+DIALECTS = (
+    Dialect("/chat/completions", _completion, _chunks),
+    Dialect("/messages", messages.answer, messages.events, _MESSAGES, "msg_upstream", messages.error),
+    Dialect("/messages/count_tokens", messages.count, None, _MESSAGES, error=messages.error),
+    Dialect("/responses", responses.answer, responses.events, _RESPONSES, "resp_upstream"),
+)
+
+
+def dialect_at(path: str) -> Dialect | None:
+    return next((dialect for dialect in DIALECTS if path.endswith(dialect.path)), None)
