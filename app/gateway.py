@@ -14,27 +14,31 @@ from typing import TypeAlias
 from app.config.catalog import Catalog
 from app.errors import TargetUnavailable
 from app.types import (
+    Answer,
     Backend,
     Batch,
     Body,
     Call,
     CarrierName,
-    ChatRequest,
     Client,
-    Completion,
+    DialectName,
+    Follower,
+    Request,
     Stream,
     Target,
     Trace,
 )
-from app.utils.formatter import ChatStream, finished, prepared
+from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted
 from app.utils.model_resolver import resolve
+from app.utils.way import Way, way_of
+from app.utils.wires import WIRES
 
 InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
 """Puts the pictures that a target must not fetch itself into the body, or refuses them."""
 
 
 class Gateway:
-    """Serves chat requests by the catalog. The catalog may be exchanged while requests run."""
+    """Serves requests by the catalog. The catalog may be exchanged while requests run."""
 
     def __init__(
         self,
@@ -46,44 +50,72 @@ class Gateway:
         self._backends = backends
         self._inline_images = inline_images
 
-    def complete(self, request: ChatRequest, client: Client, trace: Trace) -> Completion:
+    def complete(self, request: Request, client: Client, trace: Trace) -> ServedAnswer:
         """The whole answer, under the alias."""
-        call = self._call(request, client, trace)
-        answer = self._backends[call.target.carrier].complete(call)
+        call, way = self._call(request, client, trace)
+        answer = self._backends[way.carrier].complete(call)
         trace.first = time.monotonic()
         if trace.view:
             trace.view.response(answer)
-        return finished(answer, call.target, trace)
+        return ServedAnswer(way.wire, WIRES[way.wire].finished(answer, call.target, trace))
 
-    def stream(self, request: ChatRequest, client: Client, trace: Trace) -> ServedStream:
+    def stream(self, request: Request, client: Client, trace: Trace) -> ServedStream:
         """An open stream under the alias whose first batch has come; the caller closes it."""
-        call = self._call(request, client, trace)
-        stream = self._backends[call.target.carrier].stream(call)
-        return ServedStream(stream, ChatStream(call.target, request.include_usage, trace), trace)
+        call, way = self._call(request, client, trace)
+        stream = self._backends[way.carrier].stream(call)
+        follower = WIRES[way.wire].follow(call.target, shows_usage(request), trace)
+        return ServedStream(stream, follower, trace, way.wire)
 
-    def choose(self, request: ChatRequest) -> Target:
-        """The target for a request, answering to the name that the client used."""
-        target = resolve(request.model, self.catalog.targets)
+    def choose(self, model: str) -> Target:
+        """The target for what a client calls a model, answering to that name."""
+        target = resolve(model, self.catalog.targets)
         if target.unavailable:
-            raise TargetUnavailable(
-                f"'{request.model}' cannot be used: {target.unavailable} (see .env.example)"
-            )
-        return target if target.alias == request.model else replace(target, alias=request.model)
+            raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} (see .env.example)")
+        return target if target.alias == model else replace(target, alias=model)
 
-    def _call(self, request: ChatRequest, client: Client, trace: Trace) -> Call:
-        target = trace.target = self.choose(request)
-        body = self._inline_images(prepared(request, target), target, client.alive)
+    def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way]:
+        target = trace.target = self.choose(request.model)
+        way = way_of(request, target)
+        trace.way = str(way)
+        body = self._inline_images(body_for(request, target, way), target, client.alive)
         if trace.view:
-            trace.view.target(target, body)
-        return Call(target, body, client, trace, deadline=trace.started + target.timeouts.total)
+            trace.view.target(target, body, way)
+        deadline = trace.started + target.timeouts.total
+        return Call(target, body, client, trace, deadline, way.wire), way
+
+
+def body_for(request: Request, target: Target, way: Way) -> Body:
+    """What the target is asked, in the API that it is asked in."""
+    if way.wire != "chat":
+        return {**target.defaults, **renamed(request.body, target), **target.extra_body}
+    body = request.as_chat()
+    if request.dialect != "chat":
+        body = with_thoughts_as_wanted(body, target)
+    return prepared(body, target, request.stream, request.include_usage)
+
+
+def shows_usage(request: Request) -> bool:
+    """Whether usage goes on to whoever reads the chunks: the client, or the encoder of its dialect."""
+    return request.include_usage or request.dialect != "chat"
+
+
+class ServedAnswer:
+    """A whole answer under its alias, and the API that it is in."""
+
+    __slots__ = ("answer", "wire")
+
+    def __init__(self, wire: DialectName, answer: Answer) -> None:
+        self.wire = wire
+        self.answer = answer
 
 
 class ServedStream:
-    """Batches as the client gets them; an empty one is a tick. Raises UpstreamCut at an end that is none."""
+    """Batches as the client may see them; an empty one is a tick. Raises UpstreamCut at an end that is none."""
 
-    def __init__(self, stream: Stream, chunks: ChatStream, trace: Trace) -> None:
+    def __init__(self, stream: Stream, follower: Follower, trace: Trace, wire: DialectName = "chat") -> None:
+        self.wire: DialectName = wire
         self._stream = stream
-        self._chunks = chunks
+        self._follower = follower
         self._view = trace.view
         self._first: Batch | None = self._begin()
         trace.first = time.monotonic()
@@ -94,9 +126,9 @@ class ServedStream:
             for batch in self._stream:
                 if kept := self._passed(batch):
                     return kept
-                if self._chunks.failed:
+                if self._follower.failed:
                     break
-            self._chunks.end()
+            self._follower.end()
             return []
         except BaseException:
             self._stream.close()
@@ -109,9 +141,9 @@ class ServedStream:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        batch = None if self._chunks.failed else next(self._stream, None)
+        batch = None if self._follower.failed else next(self._stream, None)
         if batch is None:
-            self._chunks.end()
+            self._follower.end()
             if self._view:
                 self._view.response()
             raise StopIteration
@@ -119,9 +151,9 @@ class ServedStream:
 
     def _passed(self, batch: Batch) -> Batch:
         if not self._view:
-            return self._chunks.pass_on(batch)
+            return self._follower.pass_on(batch)
         self._view.received(batch)
-        kept = self._chunks.pass_on(batch)
+        kept = self._follower.pass_on(batch)
         self._view.sent(kept)
         return kept
 

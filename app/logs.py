@@ -36,7 +36,7 @@ import orjson
 from gunicorn.glogging import Logger as _GunicornsLogger
 
 from app.errors import ClientLeft, GatewayError
-from app.types import Batch, Body, ChatRequest, Client, Completion, Target, Trace
+from app.types import Batch, Body, Request, Client, Completion, Target, Trace
 from app.utils.masking import Masker
 from app.utils.preview import (
     CHUNK,
@@ -47,6 +47,7 @@ from app.utils.preview import (
     preview,
     request_lines,
     size,
+    size_of_talk,
     target_lines,
     usage_numbers,
 )
@@ -488,15 +489,11 @@ def guard_stderr() -> Callable[[], None]:
 _requests = get("app.requests")
 
 
-def request_started(client: Client, dialect: str, asked: ChatRequest, octets: int) -> None:
+def request_started(client: Client, dialect: str, asked: Request, octets: int) -> None:
     """The line when a request has been understood."""
     if _outlet.level > logging.INFO:
         return
-    messages, tools = asked.body.get("messages"), asked.body.get("tools")
-    numbers = (
-        len(messages) if isinstance(messages, list) else 0,
-        len(tools) if isinstance(tools, list) else 0,
-    )
+    numbers = size_of_talk(asked.body)
     alias = _alias_of(asked)
     if _outlet.json:
         _requests.info(
@@ -518,7 +515,7 @@ def request_started(client: Client, dialect: str, asked: ChatRequest, octets: in
 def request_ended(
     client: Client,
     dialect: str,
-    asked: ChatRequest | None,
+    asked: Request | None,
     trace: Trace,
     status: int,
     problem: Exception | None = None,
@@ -545,7 +542,7 @@ def _who(client: Client) -> dict[str, str]:
     return {"id": client.request_id}
 
 
-def _alias_of(asked: ChatRequest | None) -> str:
+def _alias_of(asked: Request | None) -> str:
     """What the client asked for: its own words, so not too many of them."""
     return "-" if asked is None else preview(str(asked.model), 100, 60)
 
@@ -555,7 +552,7 @@ def _status_of(problem: Exception) -> int:
 
 
 def _ended(
-    dialect: str, asked: ChatRequest | None, trace: Trace, status: int, problem: Exception | None
+    dialect: str, asked: Request | None, trace: Trace, status: int, problem: Exception | None
 ) -> dict[str, Any]:
     now = time.monotonic()
     target, tokens = trace.target, usage_numbers(trace.usage)
@@ -575,6 +572,8 @@ def _ended(
         "duration_ms": round((now - trace.started) * 1000),
         "tries": trace.tries,
         "finish": trace.finish,
+        "reasoning_level": trace.reasoning or None,
+        "notes": "; ".join(trace.notes) or None,
         "client_left": True if left else None,
         "error": _kind_of(problem) if failed else None,
         "message": preview(str(problem), 300, 200) if failed else None,
@@ -598,6 +597,10 @@ def _sentence(ended: Mapping[str, Any]) -> str:
     words.append(f"tries {ended['tries']}")
     if ended["finish"]:
         words.append(f"finish {ended['finish']}")
+    if ended["reasoning_level"]:
+        words.append(f"thinks {ended['reasoning_level']}")
+    if ended["notes"]:
+        words.append(f"({ended['notes']})")
     if ended["client_left"]:
         words.append("client left")
     if ended["error"]:
@@ -655,9 +658,9 @@ class DebugView:
         self._say(request_lines(body))
 
     @_harmless
-    def target(self, target: Target, body: Body) -> None:
-        """Where it goes, and the body that is sent there."""
-        self._say(target_lines(target.name, target.base_url, body))
+    def target(self, target: Target, body: Body, way: object) -> None:
+        """Where it goes, by which way and why, and the body that is sent there."""
+        self._say(target_lines(target.name, target.base_url, body, str(way)))
 
     @_harmless
     def received(self, batch: Batch) -> None:

@@ -159,10 +159,10 @@ class Client:
 class View(Protocol):
     """Sees a request at DEBUG; never raises, never changes what it sees."""
 
-    def target(self, target: Target, body: Body) -> None: ...
+    def target(self, target: Target, body: Body, way: object) -> None: ...
     def received(self, batch: Batch) -> None: ...
     def sent(self, batch: Batch) -> None: ...
-    def response(self, answer: Completion | None = None) -> None: ...
+    def response(self, answer: Answer | None = None) -> None: ...
 
 
 @dataclass(slots=True)
@@ -250,9 +250,7 @@ class Wire(Protocol):
     def answer_in(self, body: bytes, target: Target) -> Answer:
         """The answer in a whole body of status 200, streamed or not; raises the error that it is instead."""
 
-    def events_in(
-        self, payloads: list[bytes], target: Target
-    ) -> tuple[Batch, bool, GatewayError | None]:
+    def events_in(self, payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
         """The events in some payloads, whether the last one of all has come, the error that ends them."""
 
     def events_of(self, answer: Answer) -> Batch:

@@ -10,12 +10,14 @@ from typing import Any, TypeAlias
 
 from app.config.catalog import Catalog
 from app.errors import ClientLeft
-from app.types import Batch, Body, Call, ChatRequest, Chunk, Client, Completion, Target, Trace
+from app.types import Batch, Body, Call, Chunk, Client, Completion, Request, Served, Target, Trace
 
 Move: TypeAlias = str | Chunk | Batch | BaseException
 """One step of a script: a piece of text, a chunk, a batch (empty: a tick) or something to raise."""
 
 TICK: Batch = []
+
+SERVED = Served(id="0123456789abcdef", created=1_700_000_000, input_tokens=21)
 
 
 class FakeStream:
@@ -113,14 +115,14 @@ def target(**over: Any) -> Target:
     return replace(base, **over)
 
 
-def request(stream: bool = False, include_usage: bool = False, **fields: Any) -> ChatRequest:
+def request(stream: bool = False, include_usage: bool = False, **fields: Any) -> Request:
     """A client's request for `alias`; `fields` are fields of its body."""
     body: Body = {"model": "alias", "messages": [{"role": "user", "content": "Hi"}], **fields}
     if stream:
         body["stream"] = True
     if include_usage:
         body["stream_options"] = {"include_usage": True}
-    return ChatRequest(body["model"], body, stream, include_usage)
+    return Request("chat", body["model"], body, stream, lambda: dict(body), include_usage)
 
 
 def client(alive: Callable[[], None] = lambda: None, headers: Mapping[str, str] | None = None) -> Client:

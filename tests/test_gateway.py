@@ -18,7 +18,7 @@ from app.errors import (
     UpstreamTimeout,
 )
 from app.gateway import Gateway, ServedStream
-from app.types import Batch, Body, ChatRequest, Target
+from app.types import Batch, Body, Request, Target
 from tests.fakes import (
     TICK,
     FakeBackend,
@@ -44,7 +44,7 @@ def serving(*script: Any, where: Target | None = None, **options: Any) -> tuple[
     return Gateway(catalog(where or target()), {"relay": backend}, **options), backend
 
 
-def streamed(*script: Move, asked: ChatRequest | None = None) -> tuple[ServedStream, FakeBackend]:
+def streamed(*script: Move, asked: Request | None = None) -> tuple[ServedStream, FakeBackend]:
     gateway, backend = serving(*script)
     return gateway.stream(asked or request(stream=True), client(), trace()), backend
 
@@ -73,7 +73,7 @@ def test_an_answer_stands_under_the_name_that_was_asked_for(name: str) -> None:
     seen = trace()
     asked = request(model=name)
 
-    assert gateway.complete(asked, client(), seen)["model"] == name
+    assert gateway.complete(asked, client(), seen).answer["model"] == name
     assert backend.calls[0].body["model"] == "wire-id"
     assert (seen.target and seen.target.alias, seen.target and seen.target.name) == (name, "provider/wire-id")
 
@@ -114,7 +114,7 @@ def test_each_target_is_called_through_its_carrier() -> None:
     there = catalog(target(), target(alias="other", carrier="litellm"))
     gateway = Gateway(there, {"relay": relay, "litellm": litellm})
     said = [
-        gateway.complete(request(model=name), client(), trace())["choices"][0]["message"]["content"]
+        gateway.complete(request(model=name), client(), trace()).answer["choices"][0]["message"]["content"]
         for name in ("alias", "other")
     ]
 
@@ -170,7 +170,7 @@ def test_a_plain_answer_is_complete_and_noted() -> None:
     gateway, _ = serving(dict(answer))
     seen = trace()
 
-    assert gateway.complete(request(), client(), seen) == answer | {"model": "alias"}
+    assert gateway.complete(request(), client(), seen).answer == answer | {"model": "alias"}
     assert (seen.usage, seen.finish, seen.tries) == ({"total_tokens": 3}, "stop", 1)
     assert seen.first is not None
     assert seen.first >= seen.started

@@ -24,13 +24,19 @@ from gunicorn.config import Config
 
 from app import logs
 from app.errors import BadRequest, ClientLeft, UnknownModel, UpstreamCut, UpstreamUnreachable
-from app.types import ChatRequest, Client, Target, Trace
+from app.types import Client, Request, Target, Trace
 
 NOON = 1_795_262_462.1234
 """2026-11-21T12:01:02.123Z"""
 
 CLIENT = Client("req_1", "ses_1")
-ASKED = ChatRequest("glm", {"messages": [{"role": "user", "content": "Hi"}], "tools": [{}, {}]}, True, False)
+
+
+def asked(model: str, body: dict[str, Any], stream: bool = False) -> Request:
+    return Request("chat", model, body, stream, lambda: body, include_usage=False)
+
+
+ASKED = asked("glm", {"messages": [{"role": "user", "content": "Hi"}], "tools": [{}, {}]}, True)
 TARGET = Target("glm", "zai", "glm-4.7", "https://api.example/v1")
 USAGE = {
     "prompt_tokens": 1203,
@@ -606,9 +612,7 @@ def test_a_request_that_was_never_understood_has_a_last_line_too(configured: Con
 def test_a_client_cannot_write_the_log_with_a_models_name(model: Any, configured: Configure) -> None:
     stream = configured()
 
-    logs.request_started(
-        CLIENT, "chat", ChatRequest(model, {"messages": "odd", "tools": None}, False, False), 1
-    )
+    logs.request_started(CLIENT, "chat", asked(model, {"messages": "odd", "tools": None}), 1)
 
     assert len(stream.getvalue()) < 300
     assert stream.getvalue().count("\n") == 1
@@ -662,7 +666,7 @@ def watch() -> None:
     view.request(
         {"model": "glm", "messages": [{"role": "user", "content": "Hi"}], "tools": [{"name": "read"}]}
     )
-    view.target(TARGET, {"model": "glm-4.7", "messages": [{}]})
+    view.target(TARGET, {"model": "glm-4.7", "messages": [{}]}, "relay chat: the client speaks chat")
     for chunk in CHUNKS:
         view.received([chunk])
         view.sent([{**chunk, "model": "glm"}])
@@ -872,11 +876,11 @@ def _by_stderr() -> None:
 
 def _by_requests() -> None:
     problem = caught()
-    asked = ChatRequest(SHAPED, {"messages": [{"role": "user", "content": ALL}]}, True, False)
+    request = asked(SHAPED, {"messages": [{"role": "user", "content": ALL}]}, True)
     client = Client(LEARNT, CONFIGURED)
     for status in (200, 400, 502):
-        logs.request_started(client, "chat", asked, 1)
-        logs.request_ended(client, "chat", asked, trace(), status, problem)
+        logs.request_started(client, "chat", request, 1)
+        logs.request_ended(client, "chat", request, trace(), status, problem)
     logs.failure("req_1", problem)
 
 
@@ -893,7 +897,9 @@ def _by_the_view() -> None:
         view.request({"messages": [{"role": "user", "content": (words * 20)[:space] + CONFIGURED * 20}]})
     view.request({"messages": [{"role": "user", "content": "x" * 9_990 + f" {ALL}" * 9}], "user": ALL})
     view.target(
-        Target("a", "p", SHAPED, f"https://u:{CLIENTS}@host/v1?key={CLIENTS}"), {"x": ALL, "api_key": CLIENTS}
+        Target("a", "p", SHAPED, f"https://u:{CLIENTS}@host/v1?key={CLIENTS}"),
+        {"x": ALL, "api_key": CLIENTS},
+        ALL,
     )
     arguments = json.dumps({"command": f"curl -H 'Authorization: Bearer {CLIENTS}' {ALL}"})
     call = {"index": 0, "id": "call_1", "function": {"name": "bash", "arguments": arguments}}

@@ -1,4 +1,4 @@
-"""The carrier `relay`: HTTP to a target that speaks the dialect itself. Nothing is translated.
+"""The carrier `relay`: HTTP to a target in an API that it speaks itself. Nothing is translated.
 
 Answers to a stream request may be plain JSON and the other way round; both are told by
 what arrives, not by what the content type claims.
@@ -12,71 +12,79 @@ from contextlib import closing
 from app.backends.connecting import Wait
 from app.backends.http import Http, Reply
 from app.errors import BadRequest, UpstreamError, UpstreamGarbage
-from app.types import Batch, Call, Completion, Target
-from app.utils.answers import BLANK, answer_in, chunks_in, is_stream, no_event
+from app.types import Answer, Batch, Call, DialectName, Target, Wire
+from app.utils.answers import BLANK, is_stream, no_event
 from app.utils.codec import dumps
-from app.utils.formatter import chunks_of, completion_of, cut, is_whole
+from app.utils.formatter import cut
 from app.utils.problems import problem_from
 from app.utils.sse import SSEReader
-
-PATH = "/chat/completions"
+from app.utils.wires import WIRES
 
 
 class Relay:
-    """Calls OpenAI-compatible targets. `via` marks what this gateway sent, so that a loop is found."""
+    """Calls targets in the API that the call names. `via` marks what this gateway sent, so that a loop is found."""
 
     def __init__(self, http: Http, via: str) -> None:
         self._http = http
         self._via = via
 
-    def complete(self, call: Call) -> Completion:
-        with closing(self._ask(call)) as reply:
+    def complete(self, call: Call) -> Answer:
+        wire = WIRES[call.wire]
+        with closing(self._ask(call, wire)) as reply:
             first = _first(reply)
             if is_stream(first):
-                answer = completion_of(_events(reply, first, call.target, lambda: None))
-                if not is_whole(answer):
+                answer = wire.answer_of(_events(reply, first, wire, call.target, lambda: None))
+                if not wire.is_whole(answer):
                     raise cut(call.target)
             else:
-                answer = answer_in(first + reply.read_all(), call.target)
+                answer = wire.answer_in(first + reply.read_all(), call.target)
         return answer
 
     def stream(self, call: Call) -> RelayStream:
-        reply = self._ask(call)
+        wire = WIRES[call.wire]
+        reply = self._ask(call, wire)
         try:
             first = _first(reply)
             if is_stream(first):
-                return RelayStream(reply, first, call.target)
+                return RelayStream(reply, first, wire, call.target)
             with closing(reply):
-                return RelayStream.of(chunks_of(answer_in(first + reply.read_all(), call.target)))
+                answer = wire.answer_in(first + reply.read_all(), call.target)
+                return RelayStream.of(wire.events_of(answer), wire)
         except BaseException:
             reply.close()
             raise
 
-    def _ask(self, call: Call) -> Reply:
+    def _ask(self, call: Call, wire: Wire) -> Reply:
         """An answer of status 200; anything else is raised as the error it means."""
         target = call.target
         call.trace.tries += 1
         wait = Wait(target.timeouts, call.deadline, call.client.alive, f"the provider of '{target.alias}'")
-        reply = self._http.post(target.base_url + PATH, self._headers(call), _body(call), wait)
+        url = base_of(target, call.wire) + wire.PATH
+        reply = self._http.post(url, headers_of(call, wire, self._via), _body(call), wait)
         if 200 <= reply.status < 300:
             return reply
         with closing(reply):
-            raise problem_from(reply.status, reply.headers, _quietly(reply), target)
+            raise problem_from(reply.status, reply.headers, quietly(reply), target, call.wire)
 
-    def _headers(self, call: Call) -> dict[str, str]:
-        target = call.target
-        headers = {
-            **call.client.headers,
-            "content-type": "application/json",
-            "accept": "text/event-stream" if call.body.get("stream") else "application/json",
-            "accept-encoding": "identity",
-            "x-request-id": call.client.request_id,
-            "via": self._via,
-        }
-        if target.api_key:
-            headers["authorization"] = f"Bearer {target.api_key}"
-        headers.update((name.lower(), value) for name, value in target.headers.items())
-        return headers
+
+def base_of(target: Target, wire: DialectName) -> str:
+    """Where a target is asked in this API."""
+    return target.native_url if target.native_url and wire in ("messages", "responses") else target.base_url
+
+
+def headers_of(call: Call, wire: Wire, via: str) -> dict[str, str]:
+    target = call.target
+    headers = {
+        **call.client.headers,
+        "content-type": "application/json",
+        "accept": "text/event-stream" if call.body.get("stream") else "application/json",
+        "accept-encoding": "identity",
+        "x-request-id": call.client.request_id,
+        "via": via,
+    }
+    headers.update((name, value) for name, value in wire.headers(target).items())
+    headers.update((name.lower(), value) for name, value in target.headers.items())
+    return headers
 
 
 def _body(call: Call) -> bytes:
@@ -89,15 +97,15 @@ def _body(call: Call) -> bytes:
 class RelayStream:
     """An open stream; closing it early ends the connection, and with it the target's work."""
 
-    def __init__(self, reply: Reply | None, first: bytes, target: Target) -> None:
+    def __init__(self, reply: Reply | None, first: bytes, wire: Wire, target: Target) -> None:
         self._reply = reply
         self._ended = False
-        self._batches = iter(()) if reply is None else _events(reply, first, target, self._end)
+        self._batches = iter(()) if reply is None else _events(reply, first, wire, target, self._end)
 
     @classmethod
-    def of(cls, batch: Batch) -> RelayStream:
+    def of(cls, batch: Batch, wire: Wire) -> RelayStream:
         """A stream of one batch that is here already."""
-        stream = cls(None, b"", Target("", "", ""))
+        stream = cls(None, b"", wire, Target("", "", ""))
         stream._batches = iter([batch])
         return stream
 
@@ -115,13 +123,15 @@ class RelayStream:
         self._ended = True
 
 
-def _events(reply: Reply, first: bytes, target: Target, end: Callable[[], None]) -> Iterator[Batch]:
-    """The batches of a stream, up to [DONE], the body's end or the first thing that is wrong."""
+def _events(
+    reply: Reply, first: bytes, wire: Wire, target: Target, end: Callable[[], None]
+) -> Iterator[Batch]:
+    """The batches of a stream, up to its last event, the body's end or the first thing that is wrong."""
     reader = SSEReader()
     data: bytes | None = first
     seen = False
     while data != b"":
-        batch, done, problem = chunks_in(reader.feed(data or b""), target)
+        batch, done, problem = wire.events_in(reader.feed(data or b""), target)
         if done:
             end()
         yield batch
@@ -132,7 +142,7 @@ def _events(reply: Reply, first: bytes, target: Target, end: Callable[[], None])
             break
         data = reply.read()
     else:
-        batch, _, problem = chunks_in(reader.close(), target)
+        batch, _, problem = wire.events_in(reader.close(), target)
         if batch:
             yield batch
         if problem:  # half an event
@@ -152,7 +162,7 @@ def _first(reply: Reply) -> bytes:
     return b""
 
 
-def _quietly(reply: Reply) -> bytes:
+def quietly(reply: Reply) -> bytes:
     """The body of an error, as far as it came: the status counts, whatever becomes of the words."""
     try:
         return reply.read_all()

@@ -14,7 +14,7 @@ from app.utils.addresses import is_loopback
 Addresses: TypeAlias = tuple[tuple[str, int], ...]
 
 FORM = 'write it as "https://host/v1"'
-ENDPOINTS = ("/chat/completions", "/messages", "/responses", "/models")
+ENDPOINTS = ("/completions", "/messages", "/responses", "/embeddings", "/rerank", "/models")
 
 
 def base_of(wish: Wish, package: Package, environment: Mapping[str, str]) -> str:
@@ -25,6 +25,11 @@ def base_of(wish: Wish, package: Package, environment: Mapping[str, str]) -> str
     elif not (package.carrier == "litellm" and package.litellm):
         raise misfit(wish.base_place, *_missing(wish, environment))
     return base
+
+
+def native_base(base: str) -> str:
+    """A base for paths such as `/messages`: where only a host is written, the version is still missing."""
+    return base if not base or urlsplit(base).path else f"{base}/v1"
 
 
 def host_of(base: str) -> str:

@@ -62,7 +62,7 @@ def findings_of(asked: Asked, document: Document) -> Iterator[Finding]:
 def wish_of(asked: Asked, document: Document) -> Wish:
     """The wish that a model of opencode.json comes to; Misfit where a value is of the wrong kind."""
     known = KNOWN.get(asked.provider) or KNOWN.get(native_provider(asked.package) or "")
-    name = package_name(asked.package or (known or Known()).npm)
+    name = package_name(asked.package or (known or Known()).package_of(asked.model))
     base, base_place = _last(asked.layers, "baseURL")
     key, key_place = _last(asked.layers, "apiKey")
     variables = document.variables(*key_place)

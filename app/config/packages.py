@@ -18,6 +18,8 @@ COMPATIBLE = "@ai-sdk/openai-compatible"
 OPENAI_BASE = "https://api.openai.com/v1"
 ZEN_KEY = "public"
 """What OpenCode Zen's free models are called with when the user has no key."""
+ZEN_MODELS = (("gpt-", "@ai-sdk/openai"), ("claude-", "@ai-sdk/anthropic"), ("gemini-", "@ai-sdk/google"))
+"""Zen has one address for all; which API is there depends on the model (its documentation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,13 @@ class Known:
     api: str = ""
     env: tuple[str, ...] = ()
     key_optional: bool = False
+    by_model: tuple[tuple[str, str], ...] = ()
+    """Beginnings of wire ids whose models are called by another package."""
     free_key: str = ""
     """The key for its free models when the user has none."""
+
+    def package_of(self, model: str) -> str:
+        return next((npm for start, npm in self.by_model if model.startswith(start)), self.npm)
 
 
 def _litellm(
@@ -129,7 +136,9 @@ KNOWN: dict[str, Known] = {
     "google-vertex-anthropic": Known("@ai-sdk/google-vertex/anthropic"),
     "amazon-bedrock": Known("@ai-sdk/amazon-bedrock"),
     "azure": Known("@ai-sdk/azure", env=("AZURE_API_KEY",)),
-    "opencode": Known(api="https://opencode.ai/zen/v1", env=("OPENCODE_API_KEY",), free_key=ZEN_KEY),
+    "opencode": Known(
+        api="https://opencode.ai/zen/v1", env=("OPENCODE_API_KEY",), by_model=ZEN_MODELS, free_key=ZEN_KEY
+    ),
     "opencode-go": Known(api="https://opencode.ai/zen/go/v1", env=("OPENCODE_API_KEY",)),
     "zai": Known(api="https://api.z.ai/api/paas/v4", env=("ZAI_API_KEY", "ZHIPU_API_KEY")),
     "zai-coding-plan": Known(api="https://api.z.ai/api/coding/paas/v4", env=("ZAI_API_KEY", "ZHIPU_API_KEY")),

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from app.config.catalog import Misfit, Problem, at
+from app.types import Level
 
 
 def _milliseconds(value: object) -> float | Literal[False]:
@@ -60,6 +61,12 @@ class LocalCode(Part):
 
     carrier: Literal["relay", "litellm"] | None = None
     litellmProvider: str | None = None
+    dialects: list[Literal["chat", "messages", "responses"]] | None = None
+    harmony: bool | Literal["completions", "chat"] = False
+    reasoning: Literal["drop", "expose"] = "drop"
+    reasoningLevels: list[Level] | None = None
+    reasoningField: str | Literal[False] | None = None
+    sendTemperature: bool | None = None
     defaults: Raw = Field(default_factory=dict)
     maxRetries: Count | None = None
     retryAfter: Number | None = None

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from app.config.catalog import ConfigError, Problem
 from app.utils.addresses import is_loopback
@@ -38,6 +39,8 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "auto"
     home: Path = field(default_factory=lambda: Path("~/.localcode").expanduser())
+    state_url: str = field(default="", repr=False)
+    """Where several processes or machines keep what they share (`redis://…`); empty: SQLite in `home`."""
     api_keys: frozenset[bytes] = frozenset()
     """SHA-256 of each key that a client may come in with; none: no key is asked for."""
     cors_origins: tuple[str, ...] = ()
@@ -79,10 +82,11 @@ def read_settings(environ: Mapping[str, str], dotenv_path: Path | None = None, *
         if value:
             values[name] = convert(place, value)
     digests, plain = values.pop("api_keys", (frozenset(), frozenset()))
+    password = urlsplit(values.get("state_url", "")).password
     return Settings(
         **values,
         api_keys=digests,
-        secrets=plain,
+        secrets=plain | ({unquote(password), password} if password else set()),
         environment=environment,
         notes=tuple(note for name in environment for note in _misspelt(name)),
     )
@@ -171,6 +175,26 @@ def _origins(place: str, value: str) -> tuple[str, ...]:
     return origins
 
 
+def _state_url(place: str, value: str) -> str:
+    """Never shown when it is wrong: it may hold a password."""
+    if not _leads_to_redis(value):
+        raise ConfigError(place, "this is no address of a Redis", STATE_URL_FORM)
+    return value
+
+
+def _leads_to_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+STATE_URL_FORM = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/redis.sock; empty: SQLite"
+
+
 def _keys(place: str, value: str) -> tuple[frozenset[bytes], frozenset[str]]:
     """The digests of the keys, and those keys that are known as text."""
     path = _path(place, value) if value.startswith(("~", "/", "./", "../")) else Path(value)
@@ -216,6 +240,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "LOCALCODE_LOG_LEVEL": ("log_level", _one_of(LOG_LEVELS, _level)),
     "LOCALCODE_LOG_FORMAT": ("log_format", _one_of(LOG_FORMATS, str.lower)),
     "LOCALCODE_HOME": ("home", _path),
+    "LOCALCODE_STATE_URL": ("state_url", _state_url),
     "LOCALCODE_API_KEYS": ("api_keys", _keys),
     "LOCALCODE_CORS_ORIGINS": ("cors_origins", _origins),
     "LOCALCODE_INSECURE": ("insecure", _flag),

@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.config.catalog import Catalog, Misfit, Problem, at
-from app.config.endpoints import Addresses, base_of, host_of, points_at
+from app.config.endpoints import Addresses, base_of, host_of, native_base, points_at
 from app.config.keys import headers_missing, headers_of, key_of, secrets_of
-from app.config.packages import PACKAGES, Package, base_for_litellm, relayed
+from app.config.packages import CHAT, PACKAGES, Package, base_for_litellm, relayed
 from app.config.platforms import platform_of
+from app.config.thinking import harmony_of, reasoning_field_of, reasoning_of
 from app.config.wish import Finding, Skipped, Unused, Wish, misfit
-from app.types import Retries, Target, Timeouts
+from app.types import DialectName, Retries, Target, Timeouts
 from app.utils.addresses import is_loopback
 
 
@@ -101,6 +102,7 @@ def target_of(wish: Wish, environment: Mapping[str, str]) -> Target:
     own = base_for_litellm(package.litellm, base or platform.base) if package.litellm else base
     return replace(
         _plain(wish, package, own, retries=0 if is_loopback(host_of(own)) else Retries().limit),
+        native_url="" if package.litellm is None else native_base(base),
         api_key=key.value,
         key_variable=key.variable,
         headers=headers_of(wish),
@@ -119,7 +121,25 @@ def package_of(wish: Wish) -> Package:
         return relayed(wish.package or Package())
     if wish.package is None:
         raise misfit(wish.place[:2], *_unknown(wish.package_name))
-    return replace(wish.package, carrier="litellm") if ours.carrier == "litellm" else wish.package
+    if ours.carrier == "litellm":
+        return replace(wish.package, carrier="litellm", dialects=CHAT)
+    return wish.package
+
+
+def dialects_of(wish: Wish, package: Package) -> frozenset[DialectName]:
+    """What a target speaks itself: by its package, or as the file says."""
+    written = wish.localcode.dialects
+    if written is None:
+        return package.dialects
+    if package.carrier == "relay" and "chat" not in written:
+        raise misfit((*wish.place, "options", "localcode", "dialects"), *NOT_WITHOUT_CHAT)
+    return frozenset(written)
+
+
+NOT_WITHOUT_CHAT = (
+    '"chat" is missing, and clients that speak something else are translated to it',
+    'add it, or take "@ai-sdk/anthropic" for a server that speaks only Messages',
+)
 
 
 def _unknown(name: str) -> tuple[str, str]:
@@ -146,7 +166,7 @@ def _plain(wish: Wish, package: Package, base: str, *, retries: int) -> Target:
         model=wish.model,
         base_url=base,
         carrier=package.carrier,
-        dialects=package.dialects,
+        dialects=dialects_of(wish, package),
         litellm_provider=package.litellm,
         timeouts=timeouts_of(wish),
         retries=Retries(
@@ -158,6 +178,9 @@ def _plain(wish: Wish, package: Package, base: str, *, retries: int) -> Target:
         fetch_images=ours.fetchImages,
         stream_usage=usage is not False,
         mock_response=ours.mockResponse,
+        harmony=harmony_of(ours),
+        reasoning=reasoning_of(wish),
+        reasoning_field=reasoning_field_of(wish, base),
         facts=MappingProxyType(dict(wish.facts)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection
+from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -16,7 +17,10 @@ from app.routes.edge import client_of
 from app.utils.addresses import is_loopback
 
 OPEN_PATHS = {"/health", "/v1/health"}
-EXPOSED = ("x-request-id", "x-localcode-target", "x-localcode-attempts", "retry-after")
+EXPOSED = (
+    *("x-request-id", "request-id", "retry-after"),
+    *("x-localcode-target", "x-localcode-attempts", "x-localcode-reasoning"),
+)
 
 
 def guard(app: Flask, settings: Settings, via: str) -> None:
@@ -34,11 +38,14 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
             raise ForeignOrigin(
                 "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin"
             )
-        if settings.api_keys and needs_key(request) and not has_key(request, settings.api_keys):
-            raise WrongKey(
-                "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
-                " (LOCALCODE_API_KEYS names them)"
-            )
+        if settings.api_keys and needs_key(request):
+            owner = owner_of(request, settings.api_keys)
+            if owner is None:
+                raise WrongKey(
+                    "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
+                    " (LOCALCODE_API_KEYS names them)"
+                )
+            g.client = replace(g.client, owner=owner)
 
     @app.after_request
     def sign(response: Response) -> Response:
@@ -73,10 +80,11 @@ def needs_key(request: Request) -> bool:
     return request.method != "OPTIONS"
 
 
-def has_key(request: Request, digests: frozenset[bytes]) -> bool:
-    """Whether one of the client's keys is one of those; takes as long for a near miss as for any other."""
+def owner_of(request: Request, digests: frozenset[bytes]) -> str | None:
+    """The digest of the client's key if it is one of those; takes as long for a near miss as for any other."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     given = [key for key in (bearer, request.headers.get("x-api-key", "").strip()) if key]
     found = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in given]
-    return any([hmac.compare_digest(digest, known) for digest in found for known in digests])  # noqa: C419  # compare with all
+    known = [digest for digest in found for one in digests if hmac.compare_digest(digest, one)]
+    return known[0].hex()[:32] if known else None

@@ -19,7 +19,8 @@ from app.errors import ClientLeft, GatewayError
 from app.gateway import Gateway, ServedStream
 from app.routes.body import body_of, json_of
 from app.routes.departure import watcher
-from app.types import ChatRequest, Client, Dialect, Trace
+from app.types import Answer, Client, Dialect, Encoder, Served, Trace
+from app.types import Request as Asked
 from app.utils.codec import dumps
 from app.utils.headers import passing, sane_id, session_of
 
@@ -29,18 +30,41 @@ KEEP_ALIVE = 15.0
 
 def answer_in(dialect: Dialect) -> Response:
     """Serve the current request in a dialect. Raises the family of `app.errors`."""
-    gateway: Gateway = current_app.extensions["gateway"]
-    client = g.client
-    record = g.record = Record(dialect, client)
+    return served_in(dialect, *asked_in(dialect))
+
+
+def asked_in(dialect: Dialect) -> tuple[Asked, Record]:
+    """What the current request asks, and its record, which has been begun."""
+    record = g.record = Record(dialect, g.client)
     data = body_of(request)
     asked = dialect.parse(json_of(data))
     record.begin(asked, len(data))
+    return asked, record
+
+
+def served_in(
+    dialect: Dialect, asked: Asked, record: Record, keep: Callable[[Answer], None] = lambda answer: None
+) -> Response:
+    """The answer to what was asked. `keep` is given the whole answer when all of it went out well."""
+    gateway: Gateway = current_app.extensions["gateway"]
+    trace = record.trace
     if asked.stream:
-        stream = gateway.stream(asked, client, record.trace)
-        return _served(EventBody(stream, dialect, record), record.trace, _STREAM)
-    answer = dialect.render(gateway.complete(asked, client, record.trace))
+        stream = gateway.stream(asked, record.client, trace)
+        begin = dialect.relayed if stream.wire == asked.dialect else dialect.encoder
+        encoder = begin(asked, served(trace))
+        return _served(EventBody(stream, encoder, record, keep), trace, _STREAM)
+    found = gateway.complete(asked, record.client, trace)
+    answer = found.answer
+    if found.wire != asked.dialect:
+        answer = dialect.render(answer, asked, served(trace))
+    keep(answer)
+    body = dumps(answer)
     record.end(200)
-    return _served([answer], record.trace, {**_JSON, "Content-Length": str(len(answer))})
+    return _served([body], trace, {**_JSON, "Content-Length": str(len(body))})
+
+
+def served(trace: Trace) -> Served:
+    return Served(id=token_hex(12), created=int(time.time()), input_tokens=trace.input_tokens or 0)
 
 
 def client_of(request: Request) -> Client:
@@ -68,16 +92,20 @@ def _served(body: Iterable[bytes], trace: Trace, headers: dict[str, str]) -> Res
 
 
 def marked(response: Response, trace: Trace) -> Response:
-    """With the headers that say who served it and how many tries that took."""
+    """With the headers that say who served it, how many tries that took, how much it was to think."""
     if trace.target:
         response.headers["x-localcode-target"] = trace.target.name
         response.headers["x-localcode-attempts"] = str(trace.tries)
+    if trace.reasoning:
+        response.headers["x-localcode-reasoning"] = trace.reasoning
     return response
 
 
 def refused(problem: GatewayError, dialect: Dialect) -> Response:
     """An error before the first byte of an answer, as its status and the dialect's error body."""
-    response = Response(_clean(dumps(dialect.error(problem))), problem.status, headers=_JSON)
+    response = Response(
+        _clean(dumps(dialect.error(problem, g.client.request_id))), problem.status, headers=_JSON
+    )
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(problem.retry_after))
     record: Record = g.get("record") or Record(dialect, g.client)
@@ -96,13 +124,15 @@ class EventBody:
     def __init__(
         self,
         stream: ServedStream,
-        dialect: Dialect,
+        encoder: Encoder,
         record: Record,
+        keep: Callable[[Answer], None] = lambda answer: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
-        self._dialect = dialect
+        self._encoder = encoder
         self._record = record
+        self._keep = keep
         self._now = now
         self._problem: Exception | None = None
         self._whole = False
@@ -114,26 +144,31 @@ class EventBody:
             self._problem = problem
         except GatewayError as problem:
             self._problem = problem
-            yield _clean(self._dialect.error_event(problem))
+            yield _clean(self._encoder.fail(problem))
         except Exception as problem:
             self._problem = problem
-            yield self._dialect.error_event(internal(problem, self._record.client.request_id))
+            yield self._encoder.fail(internal(problem, self._record.client.request_id))
         if self._problem:
             # gunicorn closes the connection without the last chunk, and stays quiet about it
             raise BrokenPipeError(errno.EPIPE, "the answer broke off")
 
     def _events(self) -> Iterator[bytes]:
-        encode = self._dialect.encode
+        feed = self._encoder.feed
         spoken = self._now()
         for batch in self._stream:
             if batch:
-                yield encode(batch)
-                spoken = self._now()
+                if data := feed(batch):  # chunked coding takes an empty piece for the end
+                    yield data
+                    spoken = self._now()
             elif self._now() - spoken >= KEEP_ALIVE:
-                yield self._dialect.ALIVE
+                yield self._encoder.alive()
                 spoken = self._now()
+        last = self._encoder.close()
+        if self._encoder.answer is not None:
+            self._keep(self._encoder.answer)
         self._whole = True
-        yield self._dialect.END
+        if last:
+            yield last
 
     def close(self) -> None:
         """Called by the server, always: after the last byte, or when the client has gone."""
@@ -156,11 +191,11 @@ class Record:
         self.trace = Trace(started=time.monotonic())
         self._dialect = dialect
         self.client = client
-        self._asked: ChatRequest | None = None
+        self._asked: Asked | None = None
         self._view: logs.DebugView | None = None
         self._ended = False
 
-    def begin(self, asked: ChatRequest, size: int) -> None:
+    def begin(self, asked: Asked, size: int) -> None:
         self._asked = asked
         logs.request_started(self.client, self._dialect.name, asked, size)
         self._view = self.trace.view = logs.debug_view(self.client)

@@ -8,24 +8,29 @@ from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, NotFou
 from app.dialects import openai_chat
 from app.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
 from app.routes.edge import internal, refused
+from app.types import Dialect
 from app.utils.preview import preview
 
 
 def handle(app: Flask) -> None:
     @app.errorhandler(GatewayError)
     def ours(problem: GatewayError) -> Response:
-        return refused(problem, openai_chat)
+        return refused(problem, dialect_at(request.path))
 
     @app.errorhandler(HTTPException)
     def theirs(problem: HTTPException) -> Response:
-        response = refused(_translated(problem), openai_chat)
+        response = refused(_translated(problem), dialect_at(request.path))
         if isinstance(problem, MethodNotAllowed) and problem.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(problem.valid_methods))
         return response
 
     @app.errorhandler(Exception)
     def unforeseen(problem: Exception) -> Response:
-        return refused(internal(problem, g.client.request_id), openai_chat)
+        return refused(internal(problem, g.client.request_id), dialect_at(request.path))
+
+
+def dialect_at(path: str) -> Dialect:
+    return openai_chat
 
 
 def _translated(problem: HTTPException) -> GatewayError:

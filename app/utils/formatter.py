@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.errors import GatewayError, UpstreamCut, UpstreamFailed
-from app.types import Batch, Body, ChatRequest, Chunk, Completion, Target, Trace
+from app.types import Answer, Batch, Body, Chunk, Completion, Target, Trace
 
 # What LiteLLM (here, or as a proxy further up) takes as orders from a body: where to call, with
 # which key, what to answer. A client has no say in that, so it never gets further than here.
@@ -30,17 +30,48 @@ _SAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_to
 """Two names of one thing, which targets refuse together."""
 
 
-def prepared(request: ChatRequest, target: Target) -> Body:
-    """The body for a target: its wire id, its defaults where the client sent nothing, no control fields."""
-    body = {key: value for key, value in request.body.items() if not is_control(key)}
-    body["model"] = target.model
+def prepared(body: Body, target: Target, stream: bool = False, include_usage: bool = True) -> Body:
+    """A chat body for a target: its wire id, its defaults where the client sent nothing, no control fields."""
+    body = renamed(body, target)
     for key, value in target.defaults.items():
         if all(body.get(name) is None for name in (key, _SAME.get(key, key))):
             body[key] = value
     body.update(target.extra_body)
-    if request.stream and target.stream_usage and not request.include_usage:
+    if stream and target.stream_usage and not include_usage:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body
+
+
+def renamed(body: Body, target: Target) -> Body:
+    """A body of any dialect for a target: its wire id, no control fields."""
+    kept = {key: value for key, value in body.items() if not is_control(key)}
+    kept["model"] = target.model
+    return kept
+
+
+_READERS_OF_BLOCKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "databricks"})
+"""LiteLLM's providers that may lead to Claude, whose thoughts come back as signed blocks."""
+
+
+def with_thoughts_as_wanted(body: Body, target: Target) -> Body:
+    """A translated body with its assistant messages' thoughts as the target wants them back, or without.
+
+    Thoughts stand in `reasoning_content` and, where they are signed, in `thinking_blocks`.
+    """
+    field, blocks = target.reasoning_field, target.litellm_provider in _READERS_OF_BLOCKS
+    return {**body, "messages": [_thoughts_for(message, field, blocks) for message in body["messages"]]}
+
+
+def _thoughts_for(message: Any, field: str | None, blocks: bool) -> Any:
+    if not isinstance(message, dict) or message.keys().isdisjoint(("reasoning_content", "thinking_blocks")):
+        return message
+    kept = {**message}
+    thought = kept.pop("reasoning_content", None)
+    if not blocks:
+        kept.pop("thinking_blocks", None)
+    if field and thought:
+        kept[field] = thought
+    return kept
 
 
 def is_control(field: str) -> bool:
@@ -122,7 +153,7 @@ class ChatStream:
         elif finish:
             self._open.discard(index)
             self._trace.finish = finish
-        elif self._trace.finish is None or _says_something(choice.get("delta")):
+        elif self._trace.finish is None or choice.get("text") or _says_something(choice.get("delta")):
             self._open.add(index)  # not so an empty delta that follows the finish, together with the usage
 
 
@@ -207,15 +238,22 @@ def _numbered(message: Any) -> dict[str, Any]:
 
 def completion_of(batches: Iterable[Batch]) -> Completion:
     """The plain answer that a stream spells: for a target that streams whether asked to or not."""
-    answer: Completion = {}
+    answer = gathered(batches, _gather)
+    answer["object"] = "chat.completion"
+    answer["choices"] = [_plain(choice) for choice in answer["choices"]]
+    return answer
+
+
+def gathered(batches: Iterable[Batch], gather: Callable[[dict[str, Any], dict[str, Any]], None]) -> Answer:
+    """What the events of a stream say together; `gather` adds a piece of a choice to the whole one."""
+    answer: Answer = {}
     choices: dict[int, dict[str, Any]] = {}
     for batch in batches:
-        for chunk in batch:
-            _fill(answer, {key: value for key, value in chunk.items() if key != "choices"})
-            for choice in _choices(chunk):
-                _gather(choices.setdefault(_index(choice), {}), choice)
-    answer["object"] = "chat.completion"
-    answer["choices"] = [_plain(choices[index]) for index in sorted(choices)]
+        for event in batch:
+            _fill(answer, {key: value for key, value in event.items() if key != "choices"})
+            for choice in _choices(event):
+                gather(choices.setdefault(_index(choice), {}), choice)
+    answer["choices"] = [choices[index] for index in sorted(choices)]
     return answer
 
 
@@ -231,10 +269,16 @@ def _gather(whole: dict[str, Any], choice: dict[str, Any]) -> None:
             _gather_delta(message, value)
         elif key == "message":  # all of it at once, in an event
             whole[key] = value if isinstance(value, dict) else message
-        elif key == "logprobs" and isinstance(value, dict) and isinstance(whole.get(key), dict):
-            whole[key] = {name: _joined(whole[key].get(name), value.get(name)) for name in whole[key] | value}
         else:
-            _fill(whole, {key: value})
+            gather_field(whole, key, value)
+
+
+def gather_field(whole: dict[str, Any], key: str, value: Any) -> None:
+    """Adds to a choice what is no piece of its text."""
+    if key == "logprobs" and isinstance(value, dict) and isinstance(whole.get(key), dict):
+        whole[key] = {name: joined(whole[key].get(name), value.get(name)) for name in whole[key] | value}
+    else:
+        _fill(whole, {key: value})
 
 
 def _gather_delta(message: dict[str, Any], delta: Any) -> None:
@@ -247,7 +291,7 @@ def _gather_delta(message: dict[str, Any], delta: Any) -> None:
         elif key == "role":
             _fill(message, {key: value})
         else:
-            message[key] = _joined(message.get(key), value)
+            message[key] = joined(message.get(key), value)
 
 
 def _gather_call(message: dict[str, Any], piece: dict[str, Any]) -> None:
@@ -284,13 +328,13 @@ def _continued(function: Any, piece: Any) -> dict[str, Any]:
     whole: dict[str, Any] = {"name": "", "arguments": "", **(function if isinstance(function, dict) else {})}
     for key, value in piece.items() if isinstance(piece, dict) else ():
         if key == "arguments":
-            whole[key] = _joined(whole[key], value)
+            whole[key] = joined(whole[key], value)
         elif value is not None and not whole.get(key):
             whole[key] = value
     return whole
 
 
-def _joined(whole: Any, piece: Any) -> Any:
+def joined(whole: Any, piece: Any) -> Any:
     """Texts and lists grow; of anything else the newest counts."""
     if isinstance(whole, str) and isinstance(piece, str):
         return whole + piece

@@ -126,9 +126,18 @@ def request_lines(body: Any) -> Iterator[Line]:
     yield from (Line(TOOLS_OFFERED, text) for text in tools_texts(body.get("tools")))
 
 
-def target_lines(name: str, url: str, body: Any) -> Iterator[Line]:
-    """Where it goes and what is really sent there, without the messages and tools."""
+def size_of_talk(body: Mapping[str, Any]) -> tuple[int, int]:
+    """How many messages (of Responses: items) and tools a request has."""
+    items = body.get("messages") if "messages" in body else body.get("input")
+    single = 1 if isinstance(items, str) else 0
+    return len(items) if isinstance(items, list) else single, len(_list(body.get("tools")))
+
+
+def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line]:
+    """Where it goes, by which way, and what is really sent there, without the messages and tools."""
     yield Line(TARGET, f"{name} at {url}" if url else name)
+    if way:
+        yield Line(TARGET, f"by {way}")
     yield Line(TARGET, f"sent {outline(_dict(body))}")
 
 

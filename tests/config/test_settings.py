@@ -42,6 +42,10 @@ def test_without_anything_set_the_gateway_listens_to_this_machine_alone() -> Non
         ("HOME", "/srv/localcode", "home", Path("/srv/localcode")),
         ("CORS_ORIGINS", "http://a:3000/, https://b", "cors_origins", ("http://a:3000", "https://b")),
         ("CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        ("STATE_URL", "redis://127.0.0.1:6379/0", "state_url", "redis://127.0.0.1:6379/0"),
+        ("STATE_URL", "rediss://redis.example", "state_url", "rediss://redis.example"),
+        ("STATE_URL", "unix:///run/redis.sock", "state_url", "unix:///run/redis.sock"),
+        ("STATE_URL", "", "state_url", ""),
         ("INSECURE", "yes", "insecure", True),
         ("INSECURE", "0", "insecure", False),
         ("MAX_BODY_MB", "0.5", "max_body", 512 * 1024),
@@ -249,3 +253,23 @@ def test_the_example_is_a_dotenv_that_works() -> None:
 
     assert settings.environment["GEMINI_API_KEY"] == ""
     assert settings.notes == ()
+
+
+def test_the_password_of_a_state_url_is_a_secret_that_no_error_shows() -> None:
+    settings = read_settings({"LOCALCODE_STATE_URL": "redis://user:p%40ss-word-1@host:6379"})
+    with pytest.raises(ConfigError) as refused:
+        read_settings({"LOCALCODE_STATE_URL": "radish://user:p%40ss-word-1@host:6379"})
+
+    assert {"p%40ss-word-1", "p@ss-word-1"} <= settings.secrets
+    assert "ss-word" not in str(refused.value) + repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["memcached://host", "redis:///0", "redis://host:port", "unix://", "host:6379"]
+)
+def test_a_state_url_that_is_none_of_a_redis_is_refused_with_the_mend(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_settings({"LOCALCODE_STATE_URL": url})
+
+    assert refused.value.place == "LOCALCODE_STATE_URL"
+    assert "redis://" in refused.value.mend

@@ -14,7 +14,7 @@ from app.dialects import openai_chat
 from app.errors import BadRequest, GatewayError, RateLimited, UpstreamCut
 from app.types import Dialect
 from app.utils.sse import SSEReader
-from tests.fakes import chunk, completion, finish
+from tests.fakes import SERVED, chunk, completion, finish, request
 
 HELLO: dict[str, Any] = {"model": "alias", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -22,8 +22,15 @@ HELLO: dict[str, Any] = {"model": "alias", "messages": [{"role": "user", "conten
 def test_the_module_is_a_dialect() -> None:
     dialect: Dialect = openai_chat
 
-    assert (dialect.name, dialect.END) == ("chat", b"data: [DONE]\n\n")
-    assert SSEReader().feed(dialect.ALIVE) == []
+    assert dialect.name == "chat"
+
+
+def test_a_stream_ends_with_done_and_is_kept_alive_by_a_comment() -> None:
+    frames = openai_chat.encoder(request(), SERVED)
+
+    assert SSEReader().feed(frames.alive()) == []
+    assert frames.close() == b"data: [DONE]\n\n"
+    assert frames.answer is None
 
 
 # ─── requests ────────────────────────────────────────────────────────────────────────────────────
@@ -170,21 +177,21 @@ def test_no_odd_request_is_our_mistake(body: Any) -> None:
 # ─── answers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_answer_is_written_as_it_is() -> None:
+def test_an_answer_stays_as_it_is() -> None:
     answer = completion("Hällo \ud83d", usage={"total_tokens": 3}, unheard_of=None)
 
-    assert json.loads(openai_chat.render(answer)) == answer
+    assert openai_chat.render(answer, request(), SERVED) == answer
 
 
 def test_a_batch_is_written_as_its_events() -> None:
     batch = [chunk("a\n\n"), chunk("\ud83d"), finish()]
-    events = SSEReader().feed(openai_chat.encode(batch))
+    events = SSEReader().feed(openai_chat.encoder(request(), SERVED).feed(batch))
 
     assert [json.loads(it) for it in events] == batch
 
 
 def test_an_empty_batch_is_nothing() -> None:
-    assert openai_chat.encode([]) == b""
+    assert openai_chat.encoder(request(), SERVED).feed([]) == b""
 
 
 @pytest.mark.parametrize(
@@ -213,7 +220,7 @@ def test_an_empty_batch_is_nothing() -> None:
     ],
 )
 def test_an_error_has_all_four_keys_in_an_event_too(problem: GatewayError, said: dict[str, Any]) -> None:
-    (event,) = SSEReader().feed(openai_chat.error_event(problem))
+    (event,) = SSEReader().feed(openai_chat.encoder(request(), SERVED).fail(problem))
 
     assert openai_chat.error(problem) == {"error": said}
     assert json.loads(event) == {"error": said}

@@ -23,7 +23,7 @@ from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Stream
 from app.utils.formatter import ChatStream
-from tests.fakes import TICK, FakeBackend, FakeStream, chunk, client, finish, target
+from tests.fakes import SERVED, TICK, FakeBackend, FakeStream, chunk, client, finish, request, target
 from tests.gateway import Gateway, config, running
 from tests.routes.conftest import Serve
 from tests.upstream import Upstream
@@ -511,7 +511,7 @@ class Clock:
 def event_body(stream: Stream, step: float = 0.0) -> EventBody:
     record = Record(openai_chat, client())
     served = ServedStream(stream, ChatStream(target(), False, record.trace), record.trace)
-    return EventBody(served, openai_chat, record, now=Clock(step))
+    return EventBody(served, openai_chat.encoder(request(), SERVED), record, now=Clock(step))
 
 
 @pytest.fixture(autouse=True)
