@@ -252,7 +252,7 @@ def delay_in(said: Mapping[str, Any]) -> float | None:
 
 
 def _seconds(value: str, parts: int = 1) -> float | None:
-    if not re.fullmatch(r"\s*[0-9]{1,12}(\.[0-9]*)?\s*", value):
+    if not re.fullmatch(r"[ \t]*[0-9]{1,12}(\.[0-9]*)?[ \t]*", value):
         return None
     return _sane(float(value) / parts)
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import (
@@ -16,12 +16,14 @@ from app.errors import (
     GatewayError,
     LoopDetected,
     RateLimited,
+    UnsupportedEndpoint,
     UpstreamAuthentication,
     UpstreamBilling,
     UpstreamFailed,
     UpstreamGarbage,
     UpstreamRefused,
 )
+from app.types import DialectName
 from app.utils.problems import LOOK_AT, error_in, problem_from, problem_of, retry_after, status_in, tidy
 from tests.fakes import target
 
@@ -471,6 +473,7 @@ def test_retry_after_is_read_in_every_form(headers: dict[str, str], seconds: flo
 
 
 @given(st.text(max_size=40))
+@example("0\x1f")  # white space to a pattern, but not to float()
 def test_no_odd_retry_after_is_our_mistake(value: str) -> None:
     seconds = retry_after({"retry-after": value, "retry-after-ms": value}, NOW)
 
@@ -597,3 +600,67 @@ def test_a_wire_id_that_its_alias_contains_is_not_shown_either(alias: str, wire:
     said = tidy(f"The model {wire} is not {alias}, says {wire}.", target(alias=alias, model=wire))
 
     assert said == f"The model {alias} is not {alias}, says {alias}."
+
+
+# ─── APIs that a target does not have ────────────────────────────────────────────────────────────
+
+LLAMA_501 = (
+    b'{"error":{"code":501,"message":"This server does not support embeddings. Start it with `--embeddings`",'
+    b'"type":"not_supported_error"}}'
+)
+LLAMA_404 = b'{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}'
+CHAT_ONLY = openai(
+    "This is a chat model and not supported in the v1/completions endpoint.", type="invalid_request_error"
+)
+NO_MODEL = openai("The model `wire-id` does not exist", code="model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        pytest.param(501, LLAMA_501, "501: This server does not support embeddings.", id="llama-server"),
+        pytest.param(404, LLAMA_404, "404: File Not Found", id="an unknown path of llama-server"),
+        pytest.param(404, CHAT_ONLY, "not supported in the v1/completions endpoint", id="a chat model"),
+        pytest.param(404, b'{"detail":"Not Found"}', "404: Not Found", id="FastAPI"),
+        pytest.param(404, HTML, "its provider answered 404", id="a page"),
+        pytest.param(404, b"", "its provider answered 404", id="nothing"),
+        pytest.param(405, b'{"detail":"Method Not Allowed"}', "405: Method Not Allowed", id="405"),
+        pytest.param(501, b"", "its provider answered 501", id="501 without words"),
+        pytest.param(
+            404,
+            openai("'there' has no embeddings: the model is none", code="endpoint_not_supported"),
+            "has no embeddings",
+            id="another gateway like this one",
+        ),
+    ],
+)
+@pytest.mark.parametrize("wire", ["completions", "embeddings", "rerank"])
+def test_a_target_without_an_api_is_404_with_the_reason(
+    wire: DialectName, status: int, body: bytes, reason: str
+) -> None:
+    found = problem_from(status, {}, body, target(), wire)
+
+    assert isinstance(found, UnsupportedEndpoint)
+    assert (found.status, found.code, found.param) == (404, "endpoint_not_supported", "model")
+    assert str(found).startswith("'alias' has no ")
+    assert reason in str(found)
+    assert "wire-id" not in str(found)
+    assert not found.retryable
+
+
+@pytest.mark.parametrize(
+    ("wire", "status", "body", "kind"),
+    [
+        pytest.param("embeddings", 404, NO_MODEL, UpstreamRefused, id="an unknown model"),
+        pytest.param("embeddings", 400, openai("no"), UpstreamRefused, id="400"),
+        pytest.param("embeddings", 500, openai("no"), UpstreamFailed, id="500"),
+        pytest.param("embeddings", 401, openai("no"), UpstreamAuthentication, id="401"),
+        pytest.param("chat", 404, LLAMA_404, UpstreamRefused, id="chat, 404"),
+        pytest.param("chat", 501, LLAMA_501, UpstreamFailed, id="chat, 501"),
+        pytest.param("messages", 404, b"", UpstreamRefused, id="messages, 404"),
+    ],
+)
+def test_any_other_refusal_is_what_it_always_was(
+    wire: DialectName, status: int, body: bytes, kind: type[GatewayError]
+) -> None:
+    assert type(problem_from(status, {}, body, target(), wire)) is kind
