@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tests.upstream import chat, messages, responses
+from tests.upstream import chat, completions, embeddings, messages, rerank, responses
 from tests.upstream.chat import Json, Shape, Turn
 from tests.upstream.delivery import CHAT, Manner
 
@@ -44,6 +44,9 @@ DIALECTS = (
     Dialect("/messages", messages.answer, messages.events, _MESSAGES, "msg_upstream", messages.error),
     Dialect("/messages/count_tokens", messages.count, None, _MESSAGES, error=messages.error),
     Dialect("/responses", responses.answer, responses.events, _RESPONSES, "resp_upstream"),
+    Dialect("/completions", completions.answer, completions.events, id="cmpl-upstream"),  # behind chat's
+    Dialect("/embeddings", embeddings.answer, None),
+    Dialect("/rerank", rerank.answer, None),
 )
 
 
