@@ -30,7 +30,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.retrying import Retrying
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
-    from app.routes import access, chat, failures, health, models, paths
+    from app.routes import access, chat, completions, embeddings, failures, health, models, paths, rerank
     from app.types import Backend, CarrierName
 
     logs.prepare()
@@ -56,8 +56,9 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.extensions.update(gateway=gateway, renew=renew)
     access.guard(app, settings, via)
     failures.handle(app)
-    for blueprint in (health.bp, models.bp, chat.bp):
+    for blueprint in (health.bp, models.bp, chat.bp, completions.bp, embeddings.bp, rerank.bp):
         app.register_blueprint(blueprint)
         app.register_blueprint(blueprint, name=f"v1_{blueprint.name}", url_prefix="/v1")
+    app.register_blueprint(rerank.bp, name="v2_rerank", url_prefix="/v2")  # where Cohere's SDK asks
     renew(catalog)
     return app

@@ -66,10 +66,11 @@ def test_making_and_asking_it_needs_neither_litellm_nor_the_network(tmp_path: Pa
 
 def test_every_endpoint_stands_with_and_without_v1() -> None:
     rules = {rule.rule for rule in create_app(Settings(), catalog(target())).url_map.iter_rules()}
-    bare = {rule for rule in rules if not rule.startswith("/v1")}
+    bare = {rule for rule in rules if not rule.startswith(("/v1", "/v2"))}
+    apis = {"/chat/completions", "/completions", "/embeddings", "/rerank"}
 
-    assert bare == {"/", "/health", "/models", "/models/<path:alias>", "/chat/completions"}
-    assert rules == bare | {f"/v1{rule}" for rule in bare}
+    assert bare == {"/", "/health", "/models", "/models/<path:alias>"} | apis
+    assert rules == bare | {f"/v1{rule}" for rule in bare} | {"/v2/rerank"}
 
 
 def test_a_renewed_catalog_is_served_at_once_and_whole() -> None:

@@ -1,4 +1,4 @@
-"""Rankings, as Jina and llama-server write them down (pure): a document counts by the words of the query in it."""
+"""Rankings as Jina and llama-server write them down (pure): what holds the words of the query comes first."""
 
 from __future__ import annotations
 
