@@ -105,11 +105,20 @@ def _codex(job: Job) -> list[Step]:
     ]
 
 
+def _codex_with_scripts(job: Job) -> list[Step]:
+    commands = [arguments["cmd"] for _, arguments in _codex(job) if isinstance(arguments, dict)]
+    return [(SCRIPTED, f"text(await tools.exec_command({json.dumps({'cmd': cmd})}));") for cmd in commands]
+
+
+SCRIPTED = "functions__exec"
+"""Newer models write JavaScript for Codex, which calls the other tools; the name with its namespace."""
+
 KITS = (
     Kit(frozenset({"write", "edit", "bash"}), _opencode),
     Kit(frozenset({"Write", "Edit", "Bash"}), _claude),
     Kit(frozenset({"apply_patch", "exec_command"}), _codex_with_patches),
     Kit(frozenset({"exec_command"}), _codex),
+    Kit(frozenset({SCRIPTED}), _codex_with_scripts),
 )
 
 
@@ -158,7 +167,9 @@ def quoted_hash(result: str) -> str:
 
 
 def _call(step: int, tool: Tool, arguments: Json | str) -> Turn:
-    call = ToolCall(f"call_step{step}", tool.name, _written_for(tool, arguments), custom=tool.custom)
+    extra = {"namespace": tool.namespace} if tool.namespace else {}
+    text = _written_for(tool, arguments)
+    call = ToolCall(f"call_step{step}", tool.name, text, extra, tool.custom)
     return Turn(text=("Step ", f"{step + 1} of 3. "), calls=(call,), finish="tool_calls")
 
 

@@ -30,12 +30,15 @@ class Tool:
     """The names of its arguments."""
     custom: bool = False
     """Whether it takes text as it is, rather than JSON (Responses)."""
+    namespace: str = ""
+    """In which it is called (Responses)."""
 
 
 def conversation(body: Json) -> list[Said]:
     """All that has been said, the system prompt first; the results of tools are said by the tool."""
     head = [Said("system", text_of(body[name])) for name in ("system", "instructions") if body.get(name)]
-    messages = body.get("messages", body.get("input"))
+    fields = ("messages", "input", "prompt", "query")
+    messages = next((body[name] for name in fields if name in body), None)
     if isinstance(messages, str):
         return [*head, Said("user", messages)]
     return head + [said for one in messages or () if isinstance(one, dict) for said in _said(one)]
@@ -77,14 +80,21 @@ def text_of(content: Any) -> str:
 
 
 def tools(body: Json) -> dict[str, Tool]:
-    """The tools that a client runs itself, by name; those of namespaces and of the server are left out."""
-    made = (_tool(tool) for tool in body.get("tools") or ())
-    return {tool.name: tool for tool in made if tool.name}
+    """The tools that a client runs itself, by name; the server's own are left out."""
+    offered = list(body.get("tools") or ())
+    # Codex offers the tools of newer models within the conversation.
+    for item in body.get("input") or ():
+        if isinstance(item, dict) and item.get("type") == "additional_tools":
+            offered += item["tools"]
+    made = (tool for one in offered for tool in _tools(one))
+    return {"__".join(filter(None, (tool.namespace, tool.name))): tool for tool in made}
 
 
-def _tool(tool: Json) -> Tool:
-    function = tool.get("function") or tool
-    schema = function.get("parameters") or function.get("input_schema") or {}
-    is_own = tool.get("type") in (None, "function", "custom")
-    name = function.get("name") if is_own else None
-    return Tool(str(name or ""), frozenset(schema.get("properties") or ()), tool.get("type") == "custom")
+def _tools(tool: Json, namespace: str = "") -> Iterator[Tool]:
+    kind, function = tool.get("type"), tool.get("function") or tool
+    if kind == "namespace":
+        yield from (made for inner in tool["tools"] for made in _tools(inner, tool["name"]))
+    elif kind in (None, "function", "custom"):
+        schema = function.get("parameters") or function.get("input_schema") or {}
+        fields = frozenset(schema.get("properties") or ())
+        yield Tool(function["name"], fields, kind == "custom", namespace)
