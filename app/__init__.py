@@ -30,7 +30,18 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.retrying import Retrying
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
-    from app.routes import access, chat, completions, embeddings, failures, health, models, paths, rerank
+    from app.routes import (
+        access,
+        chat,
+        completions,
+        embeddings,
+        failures,
+        health,
+        messages,
+        models,
+        paths,
+        rerank,
+    )
     from app.types import Backend, CarrierName
 
     logs.prepare()
@@ -56,7 +67,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.extensions.update(gateway=gateway, renew=renew)
     access.guard(app, settings, via)
     failures.handle(app)
-    for blueprint in (health.bp, models.bp, chat.bp, completions.bp, embeddings.bp, rerank.bp):
+    for blueprint in (health.bp, models.bp, chat.bp, messages.bp, completions.bp, embeddings.bp, rerank.bp):
         app.register_blueprint(blueprint)
         app.register_blueprint(blueprint, name=f"v1_{blueprint.name}", url_prefix="/v1")
     app.register_blueprint(rerank.bp, name="v2_rerank", url_prefix="/v2")  # where Cohere's SDK asks

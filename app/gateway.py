@@ -31,6 +31,7 @@ from app.types import (
 from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted
 from app.utils.model_resolver import resolve
 from app.utils.way import Way, way_of
+from app.utils.wire_messages import prepared_native
 from app.utils.wires import WIRES
 
 InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
@@ -87,7 +88,8 @@ class Gateway:
 def body_for(request: Request, target: Target, way: Way) -> Body:
     """What the target is asked, in the API that it is asked in."""
     if way.wire != "chat":
-        return {**target.defaults, **renamed(request.body, target), **target.extra_body}
+        body = {**target.defaults, **renamed(request.body, target), **target.extra_body}
+        return prepared_native(body, target) if way.wire == "messages" else body
     body = request.as_chat()
     if request.dialect != "chat":
         body = with_thoughts_as_wanted(body, target)
@@ -110,7 +112,7 @@ class ServedAnswer:
 
 
 class ServedStream:
-    """Batches as the client may see them; an empty one is a tick. Raises UpstreamCut at an end that is none."""
+    """Batches as the client may see them; an empty one is a tick. UpstreamCut at an end that is none."""
 
     def __init__(self, stream: Stream, follower: Follower, trace: Trace, wire: DialectName = "chat") -> None:
         self.wire: DialectName = wire

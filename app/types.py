@@ -239,7 +239,7 @@ class Follower(Protocol):
 
 
 class Wire(Protocol):
-    """How a target's answers are read, in one of the APIs it may speak; a module of `app.utils` is one. Pure."""
+    """How a target's answers are read in one of the APIs it may speak; a module of `app.utils` is one."""
 
     PATH: str
     """Behind the base URL."""
@@ -270,7 +270,7 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What an encoder knows of the answer besides its events. Given, for dialects have neither clock nor dice."""
+    """What an encoder knows besides events; given, for dialects have neither clock nor dice."""
 
     id: str
     """Random letters and digits, for ids that the target does not give."""

@@ -22,7 +22,7 @@ from app.utils.wires import WIRES
 
 
 class Relay:
-    """Calls targets in the API that the call names. `via` marks what this gateway sent, so that a loop is found."""
+    """Calls targets in the API that a call names. `via` marks what this gateway sent, so a loop is found."""
 
     def __init__(self, http: Http, via: str) -> None:
         self._http = http
@@ -75,6 +75,7 @@ def base_of(target: Target, wire: DialectName) -> str:
 def headers_of(call: Call, wire: Wire, via: str) -> dict[str, str]:
     target = call.target
     headers = {
+        **wire.headers(target),
         **call.client.headers,
         "content-type": "application/json",
         "accept": "text/event-stream" if call.body.get("stream") else "application/json",
@@ -82,7 +83,6 @@ def headers_of(call: Call, wire: Wire, via: str) -> dict[str, str]:
         "x-request-id": call.client.request_id,
         "via": via,
     }
-    headers.update((name, value) for name, value in wire.headers(target).items())
     headers.update((name.lower(), value) for name, value in target.headers.items())
     return headers
 

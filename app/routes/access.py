@@ -81,7 +81,7 @@ def needs_key(request: Request) -> bool:
 
 
 def owner_of(request: Request, digests: frozenset[bytes]) -> str | None:
-    """The digest of the client's key if it is one of those; takes as long for a near miss as for any other."""
+    """The digest of the client's key if it is one of those; a near miss takes as long as any other."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
     given = [key for key in (bearer, request.headers.get("x-api-key", "").strip()) if key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, NotFound
 
-from app.dialects import openai_chat
+from app.dialects import anthropic_messages, openai_chat
 from app.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
 from app.routes.edge import internal, refused
 from app.types import Dialect
@@ -28,9 +28,19 @@ def handle(app: Flask) -> None:
     def unforeseen(problem: Exception) -> Response:
         return refused(internal(problem, g.client.request_id), dialect_at(request.path))
 
+    @app.after_request
+    def sign(response: Response) -> Response:
+        """Anthropic's name of the request id, which its SDK and Claude Code show with an error."""
+        if dialect_at(request.path) is anthropic_messages:
+            response.headers["request-id"] = g.client.request_id
+        return response
+
 
 def dialect_at(path: str) -> Dialect:
-    return openai_chat
+    """The dialect whose errors a path speaks. All of OpenAI's APIs have the same."""
+    first, _, rest = path.lstrip("/").partition("/")
+    name = rest.partition("/")[0] if first == "v1" else first
+    return anthropic_messages if name == "messages" else openai_chat
 
 
 def _translated(problem: HTTPException) -> GatewayError:

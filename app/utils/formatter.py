@@ -7,6 +7,7 @@ from typing import Any
 
 from app.errors import GatewayError, UpstreamCut, UpstreamFailed
 from app.types import Answer, Batch, Body, Chunk, Completion, Target, Trace
+from app.utils.tool_schemas import takes_a_subset, with_plain_tools
 
 # What LiteLLM (here, or as a proxy further up) takes as orders from a body: where to call, with
 # which key, what to answer. A client has no say in that, so it never gets further than here.
@@ -31,12 +32,14 @@ _SAME = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_to
 
 
 def prepared(body: Body, target: Target, stream: bool = False, include_usage: bool = True) -> Body:
-    """A chat body for a target: its wire id, its defaults where the client sent nothing, no control fields."""
+    """A chat body for a target: its wire id, its defaults where nothing was sent, no control fields."""
     body = renamed(body, target)
     for key, value in target.defaults.items():
         if all(body.get(name) is None for name in (key, _SAME.get(key, key))):
             body[key] = value
     body.update(target.extra_body)
+    if takes_a_subset(target):
+        body = with_plain_tools(body)
     if stream and target.stream_usage and not include_usage:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body

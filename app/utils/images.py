@@ -1,4 +1,4 @@
-"""Every URL in a chat request that somebody might fetch, and what becomes of it. Pure.
+"""Every URL in a request that somebody might fetch, and what becomes of it. Pure.
 
 A client's URL is a door: whoever fetches it does so from inside the network. LiteLLM
 fetches pictures itself for some providers, and so do local model servers. The rules:
@@ -42,6 +42,13 @@ _PERHAPS = frozenset({"file_id", "file_data", "data", "image", "video", "audio",
 _IMAGE_KEYS = frozenset({"image_url", "image"})
 _IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
 
+# What a model or a search said: a URL in there is text, whatever it leads to.
+_NEVER_FETCHED = frozenset(
+    {"tool_use", "server_tool_use", "mcp_tool_use", "search_result", "web_search_result", "web_fetch_result"}
+    | {"web_search_result_location", "url_citation", "function_call", "custom_tool_call", "web_search_call"}
+    | {"local_shell_call", "mcp_call", "reasoning", "thinking"}
+)
+
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
 
@@ -72,20 +79,22 @@ def to_fetch(body: Body, target: Target) -> list[Place]:
 
 
 def urls_in(body: Body) -> Iterator[Place]:
-    """Every URL in the messages, those of tools' results included."""
+    """Every URL in the messages (of Responses: the input), those of tools' results included."""
     messages = body.get("messages")
     for number, message in enumerate(messages if isinstance(messages, list) else ()):
         if isinstance(message, dict):
             for key, value in message.items():
                 if isinstance(value, dict | list) and key not in ("tool_calls", "function_call"):
                     yield from _within(value, ("messages", number, key), False)
+    if isinstance(items := body.get("input"), list):
+        yield from _within(items, ("input",), False)
 
 
 def _within(value: Any, path: Path, is_image: bool) -> Iterator[Place]:
     if isinstance(value, list):
         for number, one in enumerate(value):
             yield from _within(one, (*path, number), is_image)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and value.get("type") not in _NEVER_FETCHED:
         is_image = is_image or value.get("type") in _IMAGE_TYPES
         for key, one in value.items():
             here = is_image or key in _IMAGE_KEYS

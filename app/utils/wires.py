@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.types import DialectName, Wire
-from app.utils import wire_chat, wire_completions
+from app.utils import wire_chat, wire_completions, wire_messages
 from app.utils.wire_plain import EMBEDDINGS, RERANK
 
 WIRES: Mapping[DialectName, Wire] = {
     "chat": wire_chat,
+    "messages": wire_messages,
     "completions": wire_completions,
     "embeddings": EMBEDDINGS,
     "rerank": RERANK,

@@ -34,7 +34,7 @@ def ask(client: FlaskClient, **body: object) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/v1/v1/models", "/v2/models", "/v1/completions", "/chat", "/static/x", "/favicon.ico",
+    ["/nothing", "/v1/v1/models", "/v2/models", "/v1/complete", "/chat", "/static/x", "/favicon.ico",
      "/%ff%00", "/" + "a" * 5000],
 )  # fmt: skip
 def test_an_unknown_path_is_a_short_404_that_says_where_to_look(serve: Serve, path: str) -> None:

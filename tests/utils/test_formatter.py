@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import UpstreamCut, UpstreamFailed
-from app.types import Batch, Chunk, Completion
+from app.types import Batch, Body, Chunk, Completion, Request, Target
 from app.utils.codec import dumps, loads
 from app.utils.formatter import (
     CONTROL_FIELDS,
@@ -21,11 +21,16 @@ from app.utils.formatter import (
     finished,
     is_whole,
     prepared,
+    with_thoughts_as_wanted,
 )
 from tests.fakes import chunk, completion, delta, finish, request, target, trace, usage_chunk
 from tests.streams import Recorded, load
 
 USAGE = {"include_usage": True}
+
+
+def body_for(asked: Request, where: Target) -> Body:
+    return prepared(asked.body, where, asked.stream, asked.include_usage)
 
 
 # ─── requests ────────────────────────────────────────────────────────────────────────────────────
@@ -34,26 +39,26 @@ USAGE = {"include_usage": True}
 def test_a_body_goes_on_as_it_came_under_the_targets_name() -> None:
     asked = request(temperature=0, seed=7, tools=[], metadata={"a": "b"}, unheard_of={"x": [1]}, user=None)
 
-    assert prepared(asked, target()) == asked.body | {"model": "wire-id"}
+    assert body_for(asked, target()) == asked.body | {"model": "wire-id"}
 
 
 @pytest.mark.parametrize("field", sorted(CONTROL_FIELDS))
 def test_a_control_field_never_goes_on(field: str) -> None:
     fields: Any = {field: "x"}
 
-    assert field not in prepared(request(**fields), target())
+    assert field not in body_for(request(**fields), target())
 
 
 @pytest.mark.parametrize("prefix", CONTROL_PREFIXES)
 def test_neither_does_anything_that_begins_like_one(prefix: str) -> None:
     fields: Any = {f"{prefix}anything": "x"}
 
-    assert fields.keys().isdisjoint(prepared(request(**fields), target()))
+    assert fields.keys().isdisjoint(body_for(request(**fields), target()))
 
 
 def test_what_the_configuration_adds_is_added() -> None:
     there = target(extra_body={"thinking": {"type": "disabled"}, "timeout": 5})
-    body = prepared(request(thinking={"type": "enabled"}, timeout=9), there)
+    body = body_for(request(thinking={"type": "enabled"}, timeout=9), there)
 
     assert (body["thinking"], body["timeout"]) == ({"type": "disabled"}, 5)
 
@@ -86,7 +91,7 @@ def test_defaults_stand_only_where_nothing_was_sent(
     asked = request(**sent)
     plain = {key: value for key, value in asked.body.items() if key not in sent}
 
-    assert prepared(asked, target(defaults=defaults)) == plain | becomes | {"model": "wire-id"}
+    assert body_for(asked, target(defaults=defaults)) == plain | becomes | {"model": "wire-id"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_defaults_stand_only_where_nothing_was_sent(
 def test_usage_is_asked_for_on_streams(options: dict[str, Any] | None, becomes: dict[str, Any]) -> None:
     asked = request(stream=True, stream_options=options)
 
-    assert prepared(asked, target())["stream_options"] == becomes
+    assert body_for(asked, target())["stream_options"] == becomes
 
 
 @pytest.mark.parametrize(
@@ -114,15 +119,42 @@ def test_usage_is_asked_for_on_streams(options: dict[str, Any] | None, becomes: 
     ],
 )
 def test_else_the_options_stay_as_they_are(asked: Any, there: Any) -> None:
-    assert prepared(asked, there).get("stream_options") == asked.body.get("stream_options")
+    assert body_for(asked, there).get("stream_options") == asked.body.get("stream_options")
 
 
 def test_the_clients_own_body_is_not_touched() -> None:
     asked = request(stream=True, stream_options={"x": 1}, api_base="http://evil.test")
     before = deepcopy(asked.body)
-    prepared(asked, target(defaults={"a": 1}, extra_body={"b": 2}))
+    body_for(asked, target(defaults={"a": 1}, extra_body={"b": 2}))
 
     assert asked.body == before
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        pytest.param({}, {}, id="a target that wants none"),
+        pytest.param({"reasoning_field": "reasoning_content"}, {"reasoning_content": "Hm"}, id="as text"),
+        pytest.param({"reasoning_field": "reasoning"}, {"reasoning": "Hm"}, id="by another name"),
+        pytest.param({"litellm_provider": "bedrock"}, {"thinking_blocks": ["signed"]}, id="as signed blocks"),
+    ],
+)
+def test_thoughts_go_back_as_the_target_wants_them(where: dict[str, Any], kept: dict[str, Any]) -> None:
+    said = {"role": "assistant", "content": "Yes"}
+    message = {**said, "reasoning_content": "Hm", "thinking_blocks": ["signed"]}
+    body = with_thoughts_as_wanted({"messages": [message, {"role": "user"}]}, target(**where))
+
+    assert body["messages"] == [said | kept, {"role": "user"}]
+    assert message.keys() == {"role", "content", "reasoning_content", "thinking_blocks"}
+
+
+def test_tools_are_cut_for_geminis_compatible_endpoint() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"$schema": "x", "type": "object"}}}
+    gemini = target(base_url="https://generativelanguage.googleapis.com/v1beta/openai")
+    kept = [body_for(request(tools=[tool]), where)["tools"][0] for where in (gemini, target())]
+
+    assert kept[0]["function"]["parameters"] == {"type": "object"}
+    assert kept[1] == tool
 
 
 # ─── plain answers ───────────────────────────────────────────────────────────────────────────────
