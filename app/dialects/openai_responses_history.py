@@ -1,0 +1,113 @@
+"""What a Responses request says without saying it: earlier responses and items, by their ids. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from app.dialects.openai_responses_items import OpenSealed, type_of
+from app.dialects.openai_responses_request import ResponsesRequest, chat_body
+from app.errors import BadRequest
+from app.types import Answer, Body, Request
+
+LONGEST_PAGE = 100
+"""Items; as the API has it."""
+
+_PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+}
+
+
+def previous_of(request: Request) -> str | None:
+    """The id of the response that a request goes on from."""
+    return request.body.get("previous_response_id") or None
+
+
+def with_history(request: Request, history: list[Body]) -> ResponsesRequest:
+    """The request with all that was said before its own input. Earlier instructions are no part of that."""
+    rest = {key: value for key, value in request.body.items() if key != "previous_response_id"}
+    body = {**rest, "input": [*history, *_items(request.body)]}
+    return replace(_with(request, body), previous=previous_of(request))
+
+
+def history_of(kept_input: list[Body], answer: Answer) -> list[Body]:
+    """All that was said by the end of a response: what `input_items` gave for it, and its output."""
+    output = answer.get("output")
+    return [*kept_input, *(output if isinstance(output, list) else ())]
+
+
+def references(request: Request) -> list[str]:
+    """The ids of the items that a request only names."""
+    return [str(item.get("id")) for item in _items(request.body) if type_of(item) == "item_reference"]
+
+
+def resolved(request: Request, found: Mapping[str, Body]) -> ResponsesRequest:
+    """The request with the items that it names; raises BadRequest for one that nobody knows."""
+    return _with(
+        request, {**request.body, "input": [_resolved(item, found) for item in _items(request.body)]}
+    )
+
+
+def _resolved(item: Body, found: Mapping[str, Body]) -> Body:
+    if type_of(item) != "item_reference":
+        return item
+    id = str(item.get("id"))
+    if id not in found:
+        raise BadRequest(f"Item with id '{id}' not found.", param="input")
+    return found[id]
+
+
+def opening(request: Request, open_sealed: OpenSealed) -> Request:
+    """The request whose sealed thoughts are opened when it is translated."""
+    return replace(request, as_chat=partial(chat_body, request.body, open_sealed))
+
+
+def _with(request: Request, body: Body) -> ResponsesRequest:
+    assert isinstance(request, ResponsesRequest)
+    return replace(request, body=body, as_chat=partial(chat_body, body))
+
+
+def input_items(request: Request, id: str) -> list[Body]:
+    """The input as a list of whole items; `id` makes ids for those that have none."""
+    return [_whole(item, f"{id}i{at:02x}") for at, item in enumerate(_items(request.body))]
+
+
+def _whole(item: Body, id: str) -> Body:
+    kind = type_of(item)
+    whole = {"id": f"{_PREFIXES.get(kind, 'item')}_{id}", "type": kind, **item}
+    if not whole["id"]:
+        whole["id"] = f"{_PREFIXES.get(kind, 'item')}_{id}"
+    if kind == "message" and isinstance(item.get("content"), str):
+        name = "output_text" if item.get("role") == "assistant" else "input_text"
+        also: Body = {"annotations": []} if name == "output_text" else {}
+        whole["content"] = [{"type": name, "text": item["content"], **also}]
+    return whole
+
+
+def page_of(items: list[Body], limit: int = 20, order: str = "desc", after: str | None = None) -> Body:
+    """A list of items as the API answers it, newest first unless `order` is `asc`."""
+    ordered = items if order == "asc" else items[::-1]
+    place = next((at + 1 for at, item in enumerate(ordered) if item.get("id") == after), 0) if after else 0
+    limit = min(max(limit, 1), LONGEST_PAGE)
+    page = ordered[place : place + limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0].get("id") if page else None,
+        "last_id": page[-1].get("id") if page else None,
+        "has_more": len(ordered) > place + limit,
+    }
+
+
+def _items(body: Body) -> list[Body]:
+    given: Any = body.get("input")
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
+    return given if isinstance(given, list) else []

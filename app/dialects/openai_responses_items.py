@@ -1,0 +1,318 @@
+"""The items of a Responses conversation as the messages of Chat Completions. Pure.
+
+What the assistant did stands there as items in a row (thoughts, text, calls) and here as one
+message. The results of its calls come right behind it, wherever they stood: chat targets
+take them nowhere else, and Codex puts what was said meanwhile between a call and its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.dialects.openai_responses_tools import BUILT_IN_CALLS, BUILT_INS, INPUT, Tool, Tools
+from app.errors import BadRequest
+from app.types import Body
+from app.utils.codec import dumps
+from app.utils.fields import kind
+
+OpenSealed = Callable[[str], dict[str, Any] | None]
+"""Opens what the gateway sealed; None for what others did."""
+
+
+def opens_nothing(sealed: str) -> dict[str, Any] | None:
+    return None
+
+
+DROPPED = frozenset(
+    """web_search_call file_search_call computer_call computer_call_output image_generation_call
+    code_interpreter_call mcp_list_tools mcp_approval_request mcp_approval_response program program_output
+    compaction compaction_summary compaction_trigger context_compaction ghost_snapshot
+    additional_tools""".split()  # noqa: SIM905  # a list of a dozen lines says no more
+)
+"""Items that have no form in chat: what OpenAI ran itself, and what only OpenAI can read."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the assistant did in one go, and what came of it."""
+
+    text: str = ""
+    thoughts: str = ""
+    blocks: list[Body] = field(default_factory=list)
+    calls: list[Body] = field(default_factory=list)
+    results: list[Body] = field(default_factory=list)
+    pictures: list[Body] = field(default_factory=list)
+    """Those among the results: chat has no other place for them than a user's message."""
+
+    def messages(self) -> list[Body]:
+        if not (self.text or self.calls):
+            return []  # thoughts that led to nothing
+        message: Body = {"role": "assistant", "content": self.text or None}
+        if self.thoughts:
+            message["reasoning_content"] = self.thoughts
+        if self.blocks:
+            message["thinking_blocks"] = self.blocks
+        if self.calls:
+            message["tool_calls"] = self.calls
+        shown = [{"role": "user", "content": self.pictures}] if self.pictures else []
+        return [message, *self.results, *shown]
+
+
+class Conversation:
+    """Takes the items in their order."""
+
+    def __init__(self, tools: Tools, open_sealed: OpenSealed) -> None:
+        self._tools = tools
+        self._open_sealed = open_sealed
+        self._said: list[Turn | Body] = []
+        self._callers: dict[str, Turn] = {}
+
+    def messages(self) -> list[Body]:
+        messages: list[Body] = []
+        for said in self._said:
+            messages += said.messages() if isinstance(said, Turn) else [said]
+        return messages
+
+    def instruct(self, content: Any) -> None:
+        """Adds to the system message at the start, for many templates take one only, or another later on."""
+        if isinstance(content, list) and all(part["type"] == "text" for part in content):
+            content = text_of(content)
+        first = self._said[0] if len(self._said) == 1 else None
+        if isinstance(content, str) and isinstance(first, dict) and _is_system_text(first):
+            first["content"] = joined(first["content"], content)
+        else:
+            self._said.append({"role": "system", "content": content})
+
+    def ask(self, content: Any) -> None:
+        self._said.append({"role": "user", "content": content})
+
+    def take(self, item: Body, place: str) -> None:
+        """Adds an item; `place` is where it stands, for messages about it."""
+        name = type_of(item)
+        if name in _TAKERS:
+            _TAKERS[name](self, item, place)
+        elif name in BUILT_IN_CALLS:
+            self._built_in_call(item, place)
+
+    def _message(self, item: Body, place: str) -> None:
+        role, content = item.get("role"), item.get("content")
+        if role == "assistant":
+            turn = self._turn()
+            turn.text = joined(turn.text, text_of(content))
+        elif role in ("system", "developer"):
+            self.instruct(content_of(content, f"{place}.content"))
+        else:
+            self.ask(content_of(content, f"{place}.content"))
+
+    def _reasoning(self, item: Body, place: str) -> None:
+        turn = self._turn()
+        sealed = item.get("encrypted_content")
+        opened = self._open_sealed(sealed) if isinstance(sealed, str) and sealed else None
+        if opened is None:
+            turn.thoughts = joined(
+                turn.thoughts, text_of(item.get("content")) or text_of(item.get("summary"))
+            )
+            return
+        turn.thoughts += opened.get("reasoning_content") or ""
+        turn.blocks += opened.get("thinking_blocks") or []
+
+    def _call(self, item: Body, place: str) -> None:
+        arguments = item.get("arguments")
+        self._add_call(item, Tool("function", *_name(item, place)), _as_text(arguments), place)
+
+    def _custom_call(self, item: Body, place: str) -> None:
+        written = dumps({INPUT: _as_text(item.get("input"))}).decode()
+        self._add_call(item, Tool("custom", *_name(item, place)), written, place)
+
+    def _built_in_call(self, item: Body, place: str) -> None:
+        kind_of = BUILT_IN_CALLS[item["type"]]
+        arguments = item.get(BUILT_INS[kind_of].holder)
+        if isinstance(item.get("call_id"), str):  # without one OpenAI ran it itself
+            self._add_call(item, Tool(kind_of, kind_of), _as_text(arguments), place)
+
+    def _mcp_call(self, item: Body, place: str) -> None:
+        """What a server of OpenAI's user did: a call and its result in one item."""
+        call = {**item, "call_id": item.get("id")}
+        tool = Tool("function", *_name(call, place))
+        self._add_call(
+            call,
+            Tool("function", tool.name, _text(item.get("server_label"))),
+            _as_text(item.get("arguments")),
+            place,
+        )
+        self._result({**call, "output": item.get("output") or item.get("error") or ""}, place)
+
+    def _add_call(self, item: Body, tool: Tool, arguments: str, place: str) -> None:
+        turn, id = self._turn(), _call_id(item, place)
+        function = {"name": self._tools.name_of(tool), "arguments": arguments}
+        turn.calls.append({"id": id, "type": "function", "function": function})
+        self._callers[id] = turn
+
+    def _result(self, item: Body, place: str) -> None:
+        id = _call_id(item, place)
+        if id not in self._callers:
+            raise BadRequest(f"No tool call found for function call output with call_id {id}.", param=place)
+        content = content_of(item.get("output"), f"{place}.output")
+        texts, pictures = _apart(content)
+        self._callers[id].results.append({"role": "tool", "tool_call_id": id, "content": texts})
+        self._callers[id].pictures += pictures
+
+    def _found_tools(self, item: Body, place: str) -> None:
+        """The result of a search for tools: they are offered by now, so their names will do."""
+        if not isinstance(item.get("call_id"), str):
+            return
+        found = [_text(tool.get("name")) for tool in item.get("tools") or () if isinstance(tool, dict)]
+        said = f"Tools found: {', '.join(found)}" if found else "No tools found."
+        self._result({**item, "output": said}, place)
+
+    def _reference(self, item: Body, place: str) -> None:
+        raise BadRequest(f"Item with id '{item.get('id')}' not found.", param=place)
+
+    def _turn(self) -> Turn:
+        """The assistant's turn that is going on, or a new one."""
+        last = self._said[-1] if self._said else None
+        if isinstance(last, Turn) and not last.results:
+            return last
+        turn = Turn()
+        self._said.append(turn)
+        return turn
+
+
+_TAKERS: Mapping[str, Callable[[Conversation, Body, str], None]] = {
+    "message": Conversation._message,
+    "reasoning": Conversation._reasoning,
+    "function_call": Conversation._call,
+    "custom_tool_call": Conversation._custom_call,
+    "mcp_call": Conversation._mcp_call,
+    "function_call_output": Conversation._result,
+    "custom_tool_call_output": Conversation._result,
+    "local_shell_call_output": Conversation._result,
+    "shell_call_output": Conversation._result,
+    "apply_patch_call_output": Conversation._result,
+    "tool_search_output": Conversation._found_tools,
+    "item_reference": Conversation._reference,
+}
+
+
+def _is_system_text(message: Body) -> bool:
+    return message["role"] == "system" and isinstance(message["content"], str)
+
+
+def type_of(item: Body) -> str:
+    """An item's type; a message and a reference may leave it out."""
+    if isinstance(item.get("type"), str):
+        return str(item["type"])
+    return "message" if "role" in item else "item_reference"
+
+
+def is_taken(name: str) -> bool:
+    """Whether items of a type have a form in chat."""
+    return name in _TAKERS or name in BUILT_IN_CALLS
+
+
+def joined(before: str, after: str) -> str:
+    """Two texts of one turn as one; they were apart, so they do not run together."""
+    if not (before and after) or before[-1].isspace() or after[0].isspace():
+        return before + after
+    return f"{before}\n\n{after}"
+
+
+def text_of(content: Any) -> str:
+    """The text of an item's content, whatever else is in it."""
+    if isinstance(content, str):
+        return content
+    text = ""
+    for part in content if isinstance(content, list) else ():
+        said = part.get("text", part.get("refusal")) if isinstance(part, dict) else part
+        text = joined(text, said) if isinstance(said, str) else text
+    return text
+
+
+def content_of(content: Any, place: str) -> str | list[Body]:
+    """Chat's content: text, or a list of parts where there are several or other than text."""
+    if not isinstance(content, list):
+        return "" if content is None else _as_text(content)
+    parts = [part for at, given in enumerate(content) if (part := _part(given, f"{place}[{at}]")) is not None]
+    if len(parts) == 1 and parts[0]["type"] == "text":
+        return str(parts[0]["text"])
+    return parts or ""
+
+
+def _part(given: Any, place: str) -> Body | None:
+    if isinstance(given, str):
+        return {"type": "text", "text": given}
+    if not isinstance(given, dict):
+        raise BadRequest(f"'{place}' must be an object, not {kind(given)}", param=place)
+    match given.get("type"):
+        case "input_image" | "computer_screenshot":
+            return _image(given, place)
+        case "input_file":
+            return _file(given, place)
+        case "input_audio" | "image_url" | "file":  # as chat has it
+            return given
+    said = given.get("text", given.get("refusal"))
+    if isinstance(said, str):
+        return {"type": "text", "text": said}
+    if isinstance(given.get("stdout"), str):  # what a shell printed
+        return {"type": "text", "text": _as_text(given)}
+    return None
+
+
+def _image(given: Body, place: str) -> Body:
+    url = given.get("image_url")
+    if isinstance(url, dict):  # chat's shape
+        return {"type": "image_url", "image_url": url}
+    if not isinstance(url, str) or not url:
+        raise _by_reference("image", "image_url", given, place)
+    detail = given.get("detail")
+    return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
+
+
+def _file(given: Body, place: str) -> Body:
+    data = given.get("file_data")
+    if not isinstance(data, str) or not data:
+        raise _by_reference("file", "file_data", given, place)
+    return {"type": "file", "file": {"filename": _text(given.get("filename")) or "file", "file_data": data}}
+
+
+def _by_reference(what: str, needed: str, given: Body, place: str) -> BadRequest:
+    reference = given.get("file_id") or given.get("file_url")
+    named = (
+        f"names the {what} {reference!r}, which this model cannot fetch" if reference else f"has no {what}"
+    )
+    return BadRequest(f"'{place}' {named}: put the data itself into '{needed}'", param=place)
+
+
+def _apart(content: str | list[Body]) -> tuple[str, list[Body]]:
+    """A result's text, and what else is in it."""
+    if isinstance(content, str):
+        return content, []
+    others = [part for part in content if part["type"] != "text"]
+    text = "\n".join(part["text"] for part in content if part["type"] == "text")
+    return text or "(see the next message)", others
+
+
+def _name(item: Body, place: str) -> tuple[str, str | None]:
+    name = item.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadRequest(
+            f"'{place}.name' must be the name of a tool, not {kind(name)}", param=f"{place}.name"
+        )
+    return name, _text(item.get("namespace")) or None
+
+
+def _call_id(item: Body, place: str) -> str:
+    id = item.get("call_id") or (item.get("id") if item.get("type") == "local_shell_call_output" else None)
+    if not isinstance(id, str) or not id:
+        raise BadRequest(f"'{place}.call_id' must be a string, not {kind(id)}", param=f"{place}.call_id")
+    return id
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else dumps(value).decode()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

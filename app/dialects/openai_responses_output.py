@@ -1,0 +1,330 @@
+"""The items of an answer while they are being streamed. Pure.
+
+An item takes pieces at any time. It writes them once it is open, which is only ever one of them,
+and gives the finished item when it is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from app.dialects.openai_responses_frames import Frames, head_of
+from app.dialects.openai_responses_tools import BUILT_INS, INPUT, Tool, Tools
+from app.types import Answer, Body
+from app.utils.codec import loads
+from app.utils.json_text import TextInJson
+from app.utils.responses_events import CALL_STREAMS, PART_KINDS, begun_item, call_done, part_added, part_done
+
+Seal = Callable[[dict[str, Any]], str | None]
+"""Seals what a client may carry and not read; None where nothing is to be sealed."""
+
+
+def seals_nothing(thoughts: dict[str, Any]) -> str | None:
+    return None
+
+
+class Item(Protocol):
+    """One item of the output."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is complete, as far as can be told, so that it may be closed for the next one."""
+
+    def open(self, at: int, frames: Frames) -> None: ...
+    def flush(self, frames: Frames) -> None:
+        """Writes what has come since the last time."""
+
+    def close(self, frames: Frames, status: str) -> Answer:
+        """The finished item."""
+
+
+class Part:
+    """One text within an item."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._kind = PART_KINDS[name]
+        self._fresh: list[str] = []
+        self._whole: list[str] = []
+        self._fresh_odds: list[Body] = []
+        self._odds: list[Body] = []
+        self._cited: list[Body] = []
+        self._annotations: list[Body] = []
+        self._place: Body = {}
+        self._head = b""
+
+    def add(self, text: str) -> None:
+        self._fresh.append(text)
+
+    def add_odds(self, odds: list[Body]) -> None:
+        """Log probabilities of what was added last."""
+        self._fresh_odds += odds
+
+    def cite(self, annotation: Body) -> None:
+        self._cited.append(annotation)
+
+    def open(self, place: Body, index: int, frames: Frames) -> None:
+        self._place = {**place, self._kind.index: index}
+        self._head = head_of({"type": f"{self._kind.stream}.delta", **self._place, **self._kind.also})
+        frames.event(part_added(self.name, self._place))
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._head)
+
+    def flush(self, frames: Frames) -> None:
+        if self._fresh:
+            text = "".join(self._fresh)
+            self._whole.append(text)
+            self._fresh.clear()
+            if self._fresh_odds:
+                self._write_with_odds(text, frames)
+            else:
+                frames.piece(self._head, text)
+        for annotation in self._cited:
+            place = {**self._place, "annotation_index": len(self._annotations)}
+            added = {"type": "response.output_text.annotation.added", **place, "annotation": annotation}
+            frames.event(added)
+            self._annotations.append(annotation)
+        self._cited.clear()
+
+    def close(self, frames: Frames) -> Body:
+        self.flush(frames)
+        told = {"annotations": self._annotations, "logprobs": self._odds}
+        text = "".join(self._whole)
+        part = {"type": self.name, **{key: told[key] for key in self._kind.blank}, self._kind.text: text}
+        for event in part_done(part, self._place):
+            frames.event(event)
+        return part
+
+    def _write_with_odds(self, text: str, frames: Frames) -> None:
+        odds, self._fresh_odds = self._fresh_odds, []
+        self._odds += odds
+        frames.event({"type": f"{self._kind.stream}.delta", **self._place, "delta": text, "logprobs": odds})
+
+
+class _InParts:
+    """An item whose texts stand in parts, one behind the other."""
+
+    settled = True
+
+    def __init__(self, begun: Answer) -> None:
+        self._item = begun
+        self._parts: list[Part] = []
+        self._closed: list[Body] = []
+        self._place: Body = {}
+
+    def part(self, name: str) -> Part:
+        """The part that goes on, if it is of that kind, or a new one."""
+        if not self._parts or self._parts[-1].name != name:
+            self._parts.append(Part(name))
+        return self._parts[-1]
+
+    def open(self, at: int, frames: Frames) -> None:
+        self._place = {"item_id": self._item["id"], "output_index": at}
+        frames.event({"type": "response.output_item.added", "output_index": at, "item": self._item})
+
+    def flush(self, frames: Frames) -> None:
+        while len(self._closed) < len(self._parts):
+            part = self._parts[len(self._closed)]
+            if not part.is_open:
+                part.open(self._place, len(self._closed), frames)
+            part.flush(frames)
+            if part is self._parts[-1]:
+                return
+            self._closed.append(part.close(frames))
+
+    def _close(self, frames: Frames, **over: Any) -> Answer:
+        self.flush(frames)
+        if len(self._closed) < len(self._parts):
+            self._closed.append(self._parts[-1].close(frames))
+        item = {**self._item, **over}
+        at = self._place["output_index"]
+        frames.event({"type": "response.output_item.done", "output_index": at, "item": item})
+        return item
+
+
+class Message(_InParts):
+    """What the model says."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            {
+                "id": f"msg_{id}",
+                "type": "message",
+                "status": "in_progress",
+                "role": "assistant",
+                "content": [],
+            }
+        )
+
+    def close(self, frames: Frames, status: str) -> Answer:
+        return self._close(frames, status=status, content=self._closed)
+
+
+class Thoughts(_InParts):
+    """What the model thinks, and what its provider wants back of that."""
+
+    def __init__(self, id: str, seal: Seal) -> None:
+        super().__init__({"id": f"rs_{id}", "type": "reasoning", "summary": []})
+        self._seal = seal
+        self._text: list[str] = []
+        self._blocks: list[Body] = []
+
+    def add(self, text: str) -> None:
+        self._text.append(text)
+        self.part("summary_text").add(text)
+
+    def add_blocks(self, pieces: list[Body]) -> None:
+        """Signed blocks as LiteLLM streams them: text in pieces, then the signature."""
+        for piece in pieces:
+            last = self._blocks[-1] if self._blocks else None
+            if piece.get("type") != "thinking" or last is None or "signature" in last or "data" in last:
+                self._blocks.append({key: value for key, value in piece.items() if value is not None})
+                continue
+            last["thinking"] = f"{last.get('thinking') or ''}{piece.get('thinking') or ''}"
+            if piece.get("signature"):
+                last["signature"] = piece["signature"]
+
+    def close(self, frames: Frames, status: str) -> Answer:
+        blocks = [block for block in self._blocks if block.get("signature") or block.get("data")]
+        thoughts = {"reasoning_content": "".join(self._text), "thinking_blocks": blocks}
+        sealed = self._seal({key: value for key, value in thoughts.items() if value})
+        also = {"encrypted_content": sealed} if sealed else {}
+        return self._close(frames, summary=self._closed, **also)
+
+
+class Call:
+    """What the model wants done, by a function or by a tool that chat knows as a function only."""
+
+    def __init__(self, id: str, tools: Tools) -> None:
+        self._id = id
+        self._tools = tools
+        self._tool: Tool | None = None
+        self._call_id = ""
+        self._written: list[str] = []
+        self._fresh: list[str] = []
+        self._said: list[str] = []
+        self._reader: TextInJson | None = None
+        self._place: Body = {}
+        self._head = b""
+        self._begun: Answer = {}
+        self.closed = False
+
+    def add(self, piece: Body) -> None:
+        """A fragment as chat has it: id and name once, arguments in pieces."""
+        function = piece.get("function")
+        function = function if isinstance(function, dict) else {}
+        if not self._call_id and isinstance(piece.get("id"), str):
+            self._call_id = piece["id"]
+        if self._tool is None and isinstance(name := function.get("name"), str) and name:
+            self._tool = self._tools.called(name)
+        arguments = function.get("arguments")
+        if isinstance(arguments, str) and arguments and not self.closed:
+            self._fresh.append(arguments)
+
+    @property
+    def ready(self) -> bool:
+        return self._tool is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether its arguments are a whole object, behind which nothing can come."""
+        written = "".join((*self._written, *self._fresh))
+        return self.ready and written.rstrip()[-1:] == "}" and _object_in(written) is not None
+
+    def open(self, at: int, frames: Frames) -> None:
+        tool = self._tool = self._tool or Tool("function", "")
+        self._call_id = self._call_id or f"call_{self._id}"
+        self._place = {"output_index": at}
+        if tool.kind in BUILT_INS:
+            return  # only its arguments tell what it is
+        self._begun = (
+            self._item("custom_tool_call", "ctc", tool) if tool.kind == "custom" else self._function()
+        )
+        self._begin(frames)
+        if tool.kind == "custom":
+            self._reader = TextInJson(INPUT)
+
+    def flush(self, frames: Frames) -> None:
+        if not self._fresh:
+            return
+        piece = "".join(self._fresh)
+        self._fresh.clear()
+        self._written.append(piece)
+        if self._begun:
+            self._say(self._reader.feed(piece) if self._reader else piece, frames)
+
+    def close(self, frames: Frames, status: str) -> Answer:
+        self.flush(frames)
+        self.closed = True
+        if not self._begun:
+            return self._close_built_in(frames, status)
+        if self._reader:
+            self._say(self._reader.close(), frames)
+        elif status == "completed" and not "".join(self._said).strip():
+            self._say("{}", frames)  # no arguments at all, which clients could not read
+        item = {**self._begun, "status": status, self._field: "".join(self._said)}
+        frames.event(call_done(item, {"item_id": item["id"], **self._place}))
+        return self._done(item, frames)
+
+    def _close_built_in(self, frames: Frames, status: str) -> Answer:
+        assert self._tool is not None
+        built_in = BUILT_INS[self._tool.kind]
+        arguments = _object_in("".join(self._written))
+        if arguments is None:  # no such call: let the client say so to the model
+            self._begun = self._function()
+            self._begin(frames)
+            self._say("".join(self._written), frames)
+            return self.close(frames, status)
+        item = {
+            "id": f"{built_in.prefix}_{self._id}",
+            "type": built_in.call,
+            "status": status,
+            "call_id": self._call_id,
+            **built_in.also,
+            built_in.holder: {**built_in.fixed, **arguments},
+        }
+        frames.event({"type": "response.output_item.added", **self._place, "item": begun_item(item)})
+        return self._done(item, frames)
+
+    def _function(self) -> Answer:
+        assert self._tool is not None
+        return self._item("function_call", "fc", self._tool)
+
+    def _item(self, kind: str, prefix: str, tool: Tool) -> Answer:
+        item = {
+            "id": f"{prefix}_{self._id}",
+            "type": kind,
+            "status": "in_progress",
+            "call_id": self._call_id,
+            "name": tool.name,
+        }
+        return item | ({"namespace": tool.namespace} if tool.namespace else {}) | {CALL_STREAMS[kind][1]: ""}
+
+    @property
+    def _field(self) -> str:
+        return CALL_STREAMS[self._begun["type"]][1]
+
+    def _begin(self, frames: Frames) -> None:
+        stream = CALL_STREAMS[self._begun["type"]][0]
+        self._head = head_of({"type": f"{stream}.delta", "item_id": self._begun["id"], **self._place})
+        frames.event({"type": "response.output_item.added", **self._place, "item": self._begun})
+
+    def _say(self, text: str, frames: Frames) -> None:
+        if text:
+            self._said.append(text)
+            frames.piece(self._head, text)
+
+    def _done(self, item: Answer, frames: Frames) -> Answer:
+        frames.event({"type": "response.output_item.done", **self._place, "item": item})
+        return item
+
+
+def _object_in(written: str) -> Body | None:
+    try:
+        value = loads(written)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,179 @@
+"""The wire `responses`: targets that speak OpenAI's Responses API themselves. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.errors import GatewayError
+from app.types import Answer, Batch, Event, Target, Trace
+from app.utils.answers import garbage, is_stream, json_in
+from app.utils.codec import loads
+from app.utils.formatter import cut
+from app.utils.problems import error_in, problem_of, status_in
+from app.utils.responses_events import events_of
+from app.utils.sse import DONE, SSEReader
+from app.utils.wire_chat import headers
+
+__all__ = [
+    "PATH",
+    "answer_in",
+    "answer_of",
+    "events_in",
+    "events_of",
+    "finished",
+    "follow",
+    "headers",
+    "is_whole",
+]
+
+PATH = "/responses"
+
+ENDS = frozenset({"response.completed", "response.incomplete"})
+"""Events behind which nothing comes."""
+
+FAILURES = frozenset({"response.failed", "error"})
+
+
+def answer_in(body: bytes, target: Target) -> Answer:
+    """The response in a whole body, streamed or not; raises the error that it is instead."""
+    if is_stream(body):
+        return _streamed(body, target)
+    answer = json_in(body, target)
+    if not isinstance(answer, dict) or not isinstance(answer.get("output"), list):
+        raise garbage(target, "something that is no response")
+    return answer
+
+
+def _streamed(body: bytes, target: Target) -> Answer:
+    reader = SSEReader()
+    batch, _, problem = events_in(reader.feed(body) + reader.close(), target)
+    if problem:
+        raise problem
+    answer = answer_of([batch])
+    if not is_whole(answer):
+        raise cut(target)
+    return answer
+
+
+def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
+    """The events in some payloads, whether the last one of all has come, the error that ends them."""
+    batch: Batch = []
+    for payload in filter(None, payloads):
+        if payload == DONE:
+            return batch, True, None
+        try:
+            event = loads(payload)
+        except ValueError:
+            return batch, False, garbage(target, "a stream with a line that is not JSON")
+        if not isinstance(event, dict):
+            return batch, False, garbage(target, "a stream with what is no event")
+        name = event.get("type")
+        if name in FAILURES or (event.get("error") and "response" not in event):
+            return batch, False, _problem(event, target)
+        batch.append(event)
+        if name in ENDS:
+            return batch, True, None
+    return batch, False, None
+
+
+def _problem(event: Event, target: Target) -> GatewayError:
+    """The error that an event stands for: in its response, in an object of its own, or in its fields."""
+    response = event.get("response")
+    said = (error_in(response) if isinstance(response, dict) else None) or error_in(event) or {}
+    return problem_of(said, _status(said), target)
+
+
+def _status(said: Mapping[str, Any]) -> int:
+    """The status that a failure stands for; there are codes here that chat does not have."""
+    code = said.get("code")
+    return 400 if isinstance(code, str) and code.startswith(_REFUSALS) else status_in(said)
+
+
+_REFUSALS = ("invalid_", "image_", "bio_policy", "cyber_policy", "unsupported_image", "empty_image")
+"""How the codes begin that no repeating mends."""
+
+
+def answer_of(batches: Iterable[Batch]) -> Answer:
+    """The response that a stream spells: what its last event shows, and the items that had been finished."""
+    response: Answer = {}
+    items: list[Answer] = []
+    for batch in batches:
+        for event in batch:
+            if isinstance(shown := event.get("response"), dict):
+                response = shown
+            elif event.get("type") == "response.output_item.done" and isinstance(event.get("item"), dict):
+                items.append(event["item"])
+    return gathered(response, items)
+
+
+def gathered(response: Answer, items: list[Answer]) -> Answer:
+    """A response with its output, which some leave out of the last event."""
+    return response if response.get("output") or not items else {**response, "output": items}
+
+
+def is_whole(answer: Answer) -> bool:
+    """Whether a response came to its end."""
+    return answer.get("status") in ("completed", "incomplete")
+
+
+def finished(answer: Answer, target: Target, trace: Trace) -> Answer:
+    """A plain response under its alias; raises the failure that it says it is."""
+    answer["model"] = target.alias
+    _note(answer, trace)
+    if answer.get("status") == "failed":
+        said = error_in(answer) or {}
+        raise problem_of(said, _status(said), target)
+    return answer
+
+
+def _note(response: Answer, trace: Trace) -> None:
+    trace.usage = usage_as_chat(response.get("usage"))
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    finish = reason or response.get("status")
+    trace.finish = finish if isinstance(finish, str) else trace.finish
+
+
+def usage_as_chat(usage: Any) -> Mapping[str, Any] | None:
+    """The usage in chat's words; what is of another kind stays as it is."""
+    if not isinstance(usage, dict):
+        return None
+    return {(_IN_CHAT[key] if key in _IN_CHAT else key): value for key, value in usage.items()}
+
+
+_IN_CHAT = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "input_tokens_details": "prompt_tokens_details",
+    "output_tokens_details": "completion_tokens_details",
+}
+
+
+def follow(target: Target, include_usage: bool, trace: Trace) -> ResponsesStream:
+    return ResponsesStream(target, trace)
+
+
+class ResponsesStream:
+    """A stream's events under their alias, and whether it came to its end."""
+
+    failed: GatewayError | None = None
+
+    def __init__(self, target: Target, trace: Trace) -> None:
+        self._target = target
+        self._trace = trace
+        self._ended = False
+
+    def pass_on(self, batch: Batch) -> Batch:
+        for event in batch:
+            if "response" in event and isinstance(response := event["response"], dict):
+                response["model"] = self._target.alias
+                if event.get("type") in ENDS:
+                    self._ended = True
+                    _note(response, self._trace)
+        return batch
+
+    def end(self) -> None:
+        """Raises UpstreamCut unless the event has come that ends a stream."""
+        if not self._ended:
+            raise cut(self._target)
