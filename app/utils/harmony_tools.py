@@ -1,0 +1,131 @@
+"""Tools as Harmony's prompt can say them: as types of TypeScript, of which it knows the plainer ones. Pure.
+
+What it does not know becomes `any` there, and the model guesses. So references are looked up,
+`anyOf` is said as `oneOf`, and values that it cannot list go into the description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.utils.codec import dumps
+
+DEEPEST = 12
+"""Levels; a schema that refers to itself has no end."""
+
+
+def functions_in(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The functions that the model may call: none, all, or the one that `tool_choice` names."""
+    choice = body.get("tool_choice")
+    if choice == "none":
+        return []
+    tools = body.get("tools")
+    found = (
+        [tool.get("function") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    )
+    functions = [it for it in found if isinstance(it, dict) and isinstance(it.get("name"), str)]
+    named = named_in(choice)
+    return [it for it in functions if it["name"] == named] if named else functions
+
+
+def named_in(choice: Any) -> str:
+    """The function that a `tool_choice` names, or ""."""
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def described(function: Mapping[str, Any]) -> dict[str, Any]:
+    """A function by name, description and parameters."""
+    parameters = function.get("parameters")
+    return {
+        "name": function["name"],
+        "description": _text(function.get("description")),
+        "parameters": plainer(parameters) if isinstance(parameters, dict) and parameters else None,
+    }
+
+
+def plainer(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema that says the same in fewer words of the language."""
+    return _plainer(schema, schema, DEEPEST)
+
+
+def _plainer(schema: Any, root: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    if not isinstance(schema, Mapping) or depth == 0:
+        return {}
+    schema = _looked_up(schema, root)
+    schema = _without_null(schema)
+    if (choices := _choices(schema)) is not None:
+        if len(choices) == 1 and isinstance(choices[0], dict):
+            return _plainer({**choices[0], **_own(schema)}, root, depth - 1)
+        return {**_own(schema), "oneOf": [_plainer(choice, root, depth - 1) for choice in choices]}
+    plain = dict(schema)
+    for key in ("$defs", "definitions", "$schema", "allOf"):
+        plain.pop(key, None)
+    if isinstance(properties := schema.get("properties"), dict):
+        plain["properties"] = {key: _plainer(value, root, depth - 1) for key, value in properties.items()}
+    if isinstance(schema.get("items"), dict):
+        plain["items"] = _plainer(schema["items"], root, depth - 1)
+    return _with_values(plain)
+
+
+def _looked_up(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with what it refers to within the same document, and with what it is wholly made of."""
+    parts = schema.get("allOf")
+    if isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], dict):
+        schema = {**parts[0], **{key: value for key, value in schema.items() if key != "allOf"}}
+    for _ in range(DEEPEST):
+        path = schema.get("$ref")
+        if not isinstance(path, str):
+            break
+        own = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**_at(root, path), **own}
+    return schema
+
+
+def _at(root: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    found: Any = root
+    for step in path.removeprefix("#/").split("/") if path.startswith("#/") else ():
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) and found is not root else {}
+
+
+def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema that says `nullable` where it lists null among its types, choices or values."""
+    plain = dict(schema)
+    for key in ("type", "oneOf", "anyOf", "enum"):
+        if isinstance(listed := schema.get(key), list):
+            rest = [it for it in listed if it not in (None, "null", {"type": "null"})]
+            if rest and len(rest) < len(listed):
+                plain |= {key: rest[0] if key == "type" and len(rest) == 1 else rest, "nullable": True}
+    return plain
+
+
+def _choices(schema: Mapping[str, Any]) -> list[Any] | None:
+    for key in ("oneOf", "anyOf"):
+        choices = schema.get(key)
+        if isinstance(choices, list) and choices and "properties" not in schema:
+            return choices
+    return None
+
+
+def _own(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: schema[key] for key in ("description", "default", "nullable") if key in schema}
+
+
+def _with_values(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose constants the prompt shows: texts as its type, others in its description."""
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    if not isinstance(values, list) or not values:
+        return schema
+    schema.pop("const", None)
+    if all(isinstance(value, str) for value in values):
+        return {**schema, "type": "string", "enum": values}
+    schema.pop("enum", None)
+    said = "One of: " + ", ".join(dumps(value).decode() for value in values)
+    return {**schema, "description": "\n".join(filter(None, (_text(schema.get("description")), said)))}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
