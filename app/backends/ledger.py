@@ -1,0 +1,83 @@
+"""The reasoning ledger: keeps what a target wants back with its turns, and gives it back.
+
+What that is, and under which names, is decided in `utils/ledger`. Here it is read and written: in one go
+before a request is sent, and after an answer by the store's own writer, so that no event waits for it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.backends.state import MEGABYTE, Room, Store
+from app.types import Batch, Body, Completion, Target
+from app.utils.ledger import Message, Restored, filled, gaps, rows_of, wants
+from app.utils.ledger_reading import Reading, turn_in
+
+LEDGER = Room("ledger", most_rows=400_000, most_bytes=256 * MEGABYTE, seconds=30 * 24 * 3600.0)
+
+
+class Collector(Protocol):
+    """Takes from an answer what its target wants back."""
+
+    def feed(self, batch: Batch) -> None:
+        """Chunks as the client gets them. Called for every batch, so it costs next to nothing."""
+
+    def end(self) -> None:
+        """All has come, or all that will. Has it written, and does not wait for that."""
+
+    def answer(self, completion: Completion) -> None:
+        """The same for a plain answer."""
+
+
+class Ledger:
+    """Over a store that writes in the background."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def restored(self, body: Body, scope: str, target: Target) -> Restored:
+        """The chat body with what the client left out and the target wants. What the client sent counts."""
+        missing = gaps(body, scope, target)
+        if not missing:
+            return Restored(body)
+        names = dict.fromkeys(name for gap in missing for name in gap.names.all)
+        return filled(body, missing, self._store.get_many(LEDGER, names), target)
+
+    def collector(self, body: Body, scope: str, target: Target) -> Collector:
+        """For the answer to this body, as it was before or after `restored`."""
+        return Collecting(self._store, body, scope, target) if wants(target) else Idle()
+
+
+class Collecting:
+    """Remembers the answer until it is whole, then has it written."""
+
+    def __init__(self, store: Store, body: Body, scope: str, target: Target) -> None:
+        self._store = store
+        self._body = body
+        self._scope = scope
+        self._target = target
+        self._reading = Reading(wants(target))
+        self.feed = self._reading.feed
+
+    def end(self) -> None:
+        self._keep(self._reading.turn())
+
+    def answer(self, completion: Completion) -> None:
+        self._keep(turn_in(completion))
+
+    def _keep(self, turn: Message) -> None:
+        if rows := rows_of(turn, self._body, self._scope, self._target):
+            self._store.put(LEDGER, rows)
+
+
+class Idle:
+    """For targets that want nothing back."""
+
+    def feed(self, batch: Batch) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def answer(self, completion: Completion) -> None:
+        pass

@@ -1,0 +1,241 @@
+"""What the gateway remembers between two requests: bytes by name, in rooms that have bounds.
+
+Kept in a file (`state_sqlite`) or in Redis (`state_redis`), where every worker finds it and a restart
+does not lose it. Nothing here is worth a failed request: what the store cannot do at the moment, memory
+does (`Careful`), and whoever must not wait leaves the writing to somebody else (`state_writer`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from app.utils.state_url import is_shared, shown
+
+T = TypeVar("T")
+
+MEGABYTE = 1024 * 1024
+
+MEMORY = 16 * MEGABYTE
+"""The most that memory keeps of one room, whatever the room allows a file."""
+
+PAUSE = 5.0
+"""Seconds in which a store that failed is not asked again."""
+
+FOR_EVER = 10.0**10
+"""Seconds; a room in which nothing grows old."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A namespace with bounds. What was written least recently goes first."""
+
+    name: str
+    most_rows: int
+    most_bytes: int
+    seconds: float
+    """How long a row is kept after it was written."""
+
+
+class Store(Protocol):
+    """Rows of bytes, each in a room under a key. Opened when it is first asked."""
+
+    shared: bool = False
+    """Whether other machines may see the same rows."""
+
+    def get(self, room: Room, key: str) -> bytes | None:
+        return self.get_many(room, (key,)).get(key)
+
+    @abstractmethod
+    def get_many(self, room: Room, keys: Iterable[str]) -> dict[str, bytes]:
+        """Those of the rows that there are."""
+
+    @abstractmethod
+    def put(self, room: Room, rows: Mapping[str, bytes]) -> None:
+        """Write, over what is there; a row that alone is too much for the room is not kept."""
+
+    @abstractmethod
+    def delete(self, room: Room, key: str) -> bool:
+        """Forget a row. Whether there was one."""
+
+    @abstractmethod
+    def agree(self, room: Room, key: str, value: bytes) -> bytes | None:
+        """What everybody finds under the key: what is there, or else this value, which then is there.
+
+        None while that cannot be known.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Whoever asks after that opens it anew."""
+
+
+class Memory(Store):
+    """In this process alone, for as long as it runs."""
+
+    def __init__(self, most_bytes: int = MEMORY, clock: Callable[[], float] = time.time) -> None:
+        self._most_bytes = most_bytes
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._rooms: dict[Room, dict[str, tuple[bytes, float]]] = {}
+        self._bytes: dict[Room, int] = {}
+
+    def get_many(self, room: Room, keys: Iterable[str]) -> dict[str, bytes]:
+        rows, now = self._rooms.get(room, {}), self._clock()
+        found = [(key, rows.get(key)) for key in keys]
+        return {key: row[0] for key, row in found if row is not None and row[1] > now}
+
+    def put(self, room: Room, rows: Mapping[str, bytes]) -> None:
+        until = self._clock() + room.seconds
+        with self._lock:
+            for key, value in rows.items():
+                self.delete(room, key)
+                self._rooms.setdefault(room, {})[key] = (value, until)
+                self._bytes[room] = self._bytes.get(room, 0) + len(value)
+            self._shrink(room)
+
+    def delete(self, room: Room, key: str) -> bool:
+        with self._lock:
+            row = self._rooms.get(room, {}).pop(key, None)
+            if row is None:
+                return False
+            self._bytes[room] -= len(row[0])
+            return row[1] > self._clock()
+
+    def agree(self, room: Room, key: str, value: bytes) -> bytes:
+        with self._lock:
+            if (there := self.get(room, key)) is not None:
+                return there
+            self.put(room, {key: value})
+            return value
+
+    def close(self) -> None:
+        self.taken()
+
+    def taken(self) -> dict[Room, dict[str, bytes]]:
+        """All that is kept, which then is kept here no longer."""
+        with self._lock:
+            rooms, self._rooms, self._bytes = self._rooms, {}, {}
+        now = self._clock()
+        return {
+            room: {key: value for key, (value, until) in rows.items() if until > now}
+            for room, rows in rooms.items()
+        }
+
+    def _shrink(self, room: Room) -> None:
+        rows = self._rooms.get(room, {})
+        most_bytes = min(room.most_bytes, self._most_bytes)
+        while rows and (len(rows) > room.most_rows or self._bytes[room] > most_bytes):
+            self.delete(room, next(iter(rows)))
+
+
+class Careful(Store):
+    """A store that never fails: while the real one cannot be used, memory stands in.
+
+    After a failure nobody asks for some seconds; then one does, and the others go on without waiting.
+    The log tells when it goes away and when it is back, not each time it is missed. What memory took
+    meanwhile moves over.
+    """
+
+    def __init__(
+        self, open: Callable[[], Store], place: str, shared: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._open = open
+        self._place = place
+        self._clock = clock
+        self._store: Store | None = None
+        self._memory = Memory()
+        self._away = False
+        self._again = 0.0
+        self.shared = shared
+
+    def get_many(self, room: Room, keys: Iterable[str]) -> dict[str, bytes]:
+        wanted = list(keys)
+        found = self._memory.get_many(room, wanted)
+        missing = [key for key in wanted if key not in found]
+        if missing:
+            found |= self._tried(lambda store: store.get_many(room, missing)) or {}
+        return found
+
+    def put(self, room: Room, rows: Mapping[str, bytes]) -> None:
+        if self._tried(lambda store: (store.put(room, rows),)) is None:
+            self._memory.put(room, rows)
+
+    def delete(self, room: Room, key: str) -> bool:
+        here = self._memory.delete(room, key)
+        return bool(self._tried(lambda store: store.delete(room, key))) or here
+
+    def agree(self, room: Room, key: str, value: bytes) -> bytes | None:
+        return self._tried(lambda store: store.agree(room, key, value))
+
+    def close(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _tried(self, work: Callable[[Store], T]) -> T | None:
+        """What came of it; None when the store cannot be used."""
+        if self._clock() < self._again:
+            return None
+        if self._away:
+            self._again = self._clock() + PAUSE
+        try:
+            done = work(self._opened())
+            if self._away:
+                self._welcome()
+        except Exception as problem:  # whatever it is, the request goes on
+            self._miss(problem)
+            return None
+        return done
+
+    def _opened(self) -> Store:
+        store = self._store
+        if store is None:  # making it twice does no harm: it opens nothing before it is asked
+            store = self._store = self._open()
+        return store
+
+    def _welcome(self) -> None:
+        for room, rows in self._memory.taken().items():
+            try:
+                self._opened().put(room, rows)
+            except Exception:
+                self._memory.put(room, rows)
+                raise
+        self._away, self._again = False, 0.0
+        _log.info("the state is kept in %s again", self._place)
+
+    def _miss(self, problem: Exception) -> None:
+        self._again = self._clock() + PAUSE
+        if not self._away:
+            self._away = True
+            why = f"{type(problem).__name__}: {problem}"
+            _log.warning("%s cannot be used (%s): the state is kept in memory until it can", self._place, why)
+
+
+def open_store(home: Path, url: str) -> Store:
+    """Where the state is kept: in Redis by its URL, else in a file below `home`. Touches neither yet."""
+    return Careful(
+        lambda: _in_redis(url) if is_shared(url) else _in_file(home / "state.db"),
+        shown(url) if is_shared(url) else str(home / "state.db"),
+        is_shared(url),
+    )
+
+
+def _in_redis(url: str) -> Store:
+    from app.backends.state_redis import Redis
+
+    return Redis(url)
+
+
+def _in_file(path: Path) -> Store:
+    from app.backends.state_sqlite import Sqlite
+
+    return Sqlite(path)

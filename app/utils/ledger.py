@@ -1,0 +1,350 @@
+"""What a target wants back with its own earlier turns: taken from its answers, put into later requests. Pure.
+
+Gemini signs its calls and refuses them unsigned; Claude signs its thoughts; GLM wants to read its own again.
+Many clients have no place for any of that. So what belongs to a turn is kept under names that the turn
+itself gives, as it comes back in the next request:
+
+- each call by its id, as far as clients that shorten or mend ids leave it alone;
+- each call by its function and arguments, in case the id is another; a turn without calls by its text.
+  Of several that are the same, by which one of them it is.
+
+What belongs to the whole turn stands with its first call. All names hold the conversation and the model:
+nobody's signature gets into another conversation, and no model is given another's thoughts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from app.types import Body, Client, Target
+from app.utils.codec import dumps, loads
+
+Message: TypeAlias = dict[str, Any]
+Row: TypeAlias = dict[str, Any]
+"""What is kept under a name, in the fields of a message, and `signature`, which is a call's."""
+
+GEMINI_HOST = "generativelanguage.googleapis.com"
+GOOGLE = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
+THINKERS = frozenset({"anthropic", "bedrock", "azure_ai"})
+"""LiteLLM's providers that sign thoughts."""
+
+ID_LENGTH = 40
+"""To which clients have been seen to cut the ids of calls: OpenAI takes no longer ones."""
+
+DUMMY = "skip_thought_signature_validator"
+"""What Google documents for calls whose signature cannot be had. The model then thinks less well."""
+
+_VERSION = re.compile(r"gemini-(\d+)")
+_NO_LETTERS = re.compile(r"[^A-Za-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a target wants back. True if it is anything at all."""
+
+    signatures: bool = False
+    """Gemini's, on calls and texts."""
+    thinking: bool = False
+    """Signed thoughts, as `thinking_blocks`."""
+    reasoning: str | None = None
+    """The field in which it wants its thoughts as text."""
+
+    def __bool__(self) -> bool:
+        return self.signatures or self.thinking or self.reasoning is not None
+
+
+def wants(target: Target) -> Wants:
+    model, provider = target.model.lower(), target.litellm_provider
+    thinking = provider in THINKERS or (provider in GOOGLE and "claude" in model)
+    google = provider in GOOGLE or "gemini" in model or urlsplit(target.base_url).hostname == GEMINI_HOST
+    return Wants(google and not thinking, thinking, target.reasoning_field)
+
+
+def insists(target: Target) -> bool:
+    """Whether it refuses unsigned calls: Gemini from 3 on, and a name without a number means the newest."""
+    model = target.model.lower()
+    version = _VERSION.search(model)
+    return wants(target).signatures and "gemini" in model and (version is None or int(version[1]) >= 3)
+
+
+def scope_of(client: Client, body: Body) -> str:
+    """Which conversation a request belongs to: by the client's session, else by how it began."""
+    if client.session:
+        return _digest("session", client.owner, client.session)
+    messages = body.get("messages") or ()
+    first: Message = next((message for message in messages if _role(message) == "user"), {})
+    return _digest("begun", client.owner, str(body.get("model")), text_of(first))
+
+
+# --- the names of a turn
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Under what a turn is kept: for each call its names, the best one first, or the text's name."""
+
+    calls: tuple[tuple[str, ...], ...] = ()
+    text: tuple[str, ...] = ()
+
+    @property
+    def turn(self) -> tuple[str, ...]:
+        """Where that is which belongs to the whole turn."""
+        return self.calls[0] if self.calls else self.text
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(name for names in (*self.calls, self.text) for name in names)
+
+
+class Naming:
+    """Gives the turns of a conversation their names, from the first one on."""
+
+    def __init__(self, scope: str, target: Target) -> None:
+        self._place = (scope, target.model)
+        self._seen: Counter[str] = Counter()
+
+    def names(self, message: Message) -> Names:
+        calls = _calls(message)
+        if calls:
+            return Names(calls=tuple(self._call(call) for call in calls))
+        return Names(text=(self._numbered("text", "".join(text_of(message).split())),))
+
+    def _call(self, call: Row) -> tuple[str, ...]:
+        name, arguments = _function(call)
+        what = self._numbered("call", name, _canonical(arguments))
+        short = _NO_LETTERS.sub("", str(call.get("id") or "")[:ID_LENGTH])
+        return (_digest("id", *self._place, short), what) if short else (what,)
+
+    def _numbered(self, *what: str) -> str:
+        name = _digest(*what)
+        self._seen[name] += 1
+        return _digest(name, *self._place, str(self._seen[name]))
+
+
+def _digest(*parts: str) -> str:
+    return blake2b(dumps(parts), digest_size=16).hexdigest()
+
+
+def _canonical(arguments: str) -> str:
+    """Arguments as they are whoever wrote them: clients parse them and write them anew."""
+    try:
+        return dumps(_plain(loads(arguments))).decode()
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)  # as JavaScript writes it
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+# --- an answer's turn
+
+
+def rows_of(turn: Message, body: Body, scope: str, target: Target) -> dict[str, bytes]:
+    """What is to be kept of a turn that answered a request, by its names."""
+    wanted = wants(target)
+    calls = _calls(turn)
+    parts: list[Row] = [
+        {"signature": found} if wanted.signatures and (found := signature_of(call) or in_id(call)) else {}
+        for call in calls
+    ] or [{}]
+    parts[0] |= _of_the_turn(turn, wanted)
+    if not any(parts):
+        return {}
+    naming = Naming(scope, target)
+    for message in _turns(body):
+        naming.names(message)
+    names = naming.names(turn)
+    return {
+        name: dumps(part)
+        for part, group in zip(parts, names.calls or (names.text,), strict=True)
+        for name in group
+        if part
+    }
+
+
+def _of_the_turn(turn: Message, wanted: Wants) -> Row:
+    kept: Row = {}
+    if wanted.signatures and (signature := signature_of(turn)):
+        kept["extra_content"] = _signed(signature)
+    if wanted.thinking and (blocks := real_blocks(turn.get("thinking_blocks"))):
+        kept["thinking_blocks"] = blocks
+    if wanted.reasoning and (thoughts := reasoning_in(turn)):
+        kept["reasoning"] = thoughts
+    return kept
+
+
+# --- a request
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An earlier turn that lacks something, and where that may be kept."""
+
+    place: int
+    """In the messages."""
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A request in which the target finds its own again."""
+
+    body: Body
+    notes: tuple[str, ...] = field(default=())
+    """What the log should say of it."""
+
+
+def gaps(body: Body, scope: str, target: Target) -> list[Gap]:
+    """The turns of a request that lack what the target wants back."""
+    wanted = wants(target)
+    turns = [
+        (place, message)
+        for place, message in enumerate(body.get("messages") or ())
+        if _role(message) == "assistant"
+    ]
+    if not wanted or not any(_lacks(message, wanted) for _, message in turns):
+        return []
+    naming = Naming(scope, target)
+    named = [(place, message, naming.names(message)) for place, message in turns]
+    return [Gap(place, names) for place, message, names in named if _lacks(message, wanted)]
+
+
+def _lacks(message: Message, wanted: Wants) -> bool:
+    """Whether something is missing. Of parallel calls only the first is signed, so one will do."""
+    if wanted.signatures and not any(map(signature_of, _calls(message) or [message])):
+        return True
+    if wanted.thinking and not message.get("thinking_blocks"):
+        return True
+    return bool(wanted.reasoning) and not reasoning_in(message)
+
+
+def filled(body: Body, missing: Iterable[Gap], rows: Mapping[str, bytes], target: Target) -> Restored:
+    """The request with what is kept where it is missing, and the dummy where nothing else helps."""
+    messages = list(body.get("messages") or ())
+    for gap in missing:
+        messages[gap.place] = _completed(messages[gap.place], gap.names, rows, wants(target))
+    notes = tuple(_signed_by_dummy(messages, target)) if insists(target) else ()
+    if all(new is old for new, old in zip(messages, body.get("messages") or (), strict=True)):
+        return Restored(body, notes)
+    return Restored({**body, "messages": messages}, notes)
+
+
+def _completed(message: Message, names: Names, rows: Mapping[str, bytes], wanted: Wants) -> Message:
+    turn = _row(names.turn, rows)
+    kept: Row = {key: turn[key] for key in ("extra_content", "thinking_blocks") if key in turn}
+    if wanted.reasoning and "reasoning" in turn and not reasoning_in(message):
+        kept[wanted.reasoning] = turn["reasoning"]
+    added = {key: value for key, value in kept.items() if not message.get(key)}
+    calls = _calls(message)
+    signatures = [
+        _row(group, rows).get("signature") or in_id(call)
+        for call, group in zip(calls, names.calls, strict=True)
+    ]
+    if any(signatures):
+        added["tool_calls"] = [*map(_with_signature, calls, signatures)]
+    return {**message, **added} if added else message
+
+
+def _row(names: Iterable[str], rows: Mapping[str, bytes]) -> Row:
+    """What is kept under the best of the names."""
+    return next((_dict(loads(rows[name])) for name in names if name in rows), {})
+
+
+def _with_signature(call: Row, signature: str | None) -> Row:
+    if not signature or signature_of(call):
+        return call
+    return {**call, "extra_content": {**_dict(call.get("extra_content")), **_signed(signature)}}
+
+
+def _signed_by_dummy(messages: list[Any], target: Target) -> Iterable[str]:
+    """Marks the calls of the turn under way that nobody has signed; a note for each.
+
+    LiteLLM does that by itself, in a form of its own, so there it is only noted.
+    """
+    last = max((place for place, one in enumerate(messages) if _role(one) == "user"), default=-1)
+    for place in range(last + 1, len(messages)):
+        message = messages[place]
+        calls = _calls(message) if _role(message) == "assistant" else []
+        if not calls or any(map(signature_of, calls)):
+            continue
+        if target.carrier == "relay":
+            messages[place] = {**message, "tool_calls": [_with_signature(calls[0], DUMMY), *calls[1:]]}
+        name, _ = _function(calls[0])
+        yield f"no thought signature is known for the call of {name!r}: Google's dummy stands in"
+
+
+# --- what is where in a message
+
+
+def signature_of(holder: Row) -> str | None:
+    """Gemini's signature of a call or a message, where OpenAI's shape has it or where LiteLLM has it."""
+    google = _dict(_dict(holder.get("extra_content")).get("google"))
+    specific = _dict(holder.get("provider_specific_fields"))
+    several = specific.get("thought_signatures")
+    found = (
+        google.get("thought_signature"),
+        specific.get("thought_signature"),
+        several[0] if isinstance(several, list) and several else None,
+    )
+    return next((one for one in found if isinstance(one, str) and one), None)
+
+
+def in_id(call: Row) -> str | None:
+    """The signature that LiteLLM has written into the id of a call. A client may have cut it off."""
+    return str(call.get("id") or "").partition("__thought__")[2] or None
+
+
+def reasoning_in(message: Message) -> str | None:
+    found = (message.get("reasoning_content"), message.get("reasoning"))
+    return next((one for one in found if isinstance(one, str) and one), None)
+
+
+def real_blocks(blocks: Any) -> list[Row]:
+    """Those of the thinking blocks that are signed, or sealed by their maker."""
+    listed = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    return [block for block in listed if block.get("signature") or block.get("type") == "redacted_thinking"]
+
+
+def text_of(message: Message) -> str:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _signed(signature: str) -> Row:
+    return {"google": {"thought_signature": signature}}
+
+
+def _function(call: Row) -> tuple[str, str]:
+    function = _dict(call.get("function"))
+    arguments = function.get("arguments")
+    return str(function.get("name") or ""), arguments if isinstance(arguments, str) else ""
+
+
+def _calls(message: Message) -> list[Row]:
+    calls = message.get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
+
+def _turns(body: Body) -> list[Message]:
+    return [message for message in body.get("messages") or () if _role(message) == "assistant"]
+
+
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
+def _dict(value: Any) -> Row:
+    return value if isinstance(value, dict) else {}
