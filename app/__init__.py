@@ -25,9 +25,12 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app import logs
     from app.backends.http import Http
     from app.backends.image_fetch import inline_images
+    from app.backends.kept_answers import KeptAnswers
     from app.backends.litellm_client import LiteLLM
     from app.backends.relay import Relay
     from app.backends.retrying import Retrying
+    from app.backends.seal import Sealer
+    from app.backends.state import open_store
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
     from app.routes import (
@@ -41,6 +44,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
         models,
         paths,
         rerank,
+        responses,
     )
     from app.types import Backend, CarrierName
 
@@ -51,6 +55,8 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
         "relay": Retrying(Relay(Http(), via)),
         "litellm": Retrying(litellm),
     }
+    store = open_store(settings.home, settings.state_url)
+    memory = responses.Memory(KeptAnswers(store), Sealer.of(settings.home, store))
     gateway = Gateway(catalog, backends, inline_images)
 
     def renew(catalog: Catalog) -> None:
@@ -64,10 +70,11 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.wsgi_app = paths.single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-    app.extensions.update(gateway=gateway, renew=renew)
+    app.extensions.update(gateway=gateway, memory=memory, renew=renew)
     access.guard(app, settings, via)
     failures.handle(app)
-    for blueprint in (health.bp, models.bp, chat.bp, messages.bp, completions.bp, embeddings.bp, rerank.bp):
+    for room in (health, models, chat, messages, responses, completions, embeddings, rerank):
+        blueprint = room.bp
         app.register_blueprint(blueprint)
         app.register_blueprint(blueprint, name=f"v1_{blueprint.name}", url_prefix="/v1")
     app.register_blueprint(rerank.bp, name="v2_rerank", url_prefix="/v2")  # where Cohere's SDK asks

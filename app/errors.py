@@ -9,6 +9,7 @@
     ├── ForeignOrigin 403       a web page of elsewhere, where no key is asked for
     ├── UnknownModel 404, UnknownPath 404, WrongMethod 405, BodyTooLarge 413, WrongMedia 415
     ├── UnsupportedEndpoint 404  the target has no such API
+    ├── UnknownResponse 404     nothing is kept under that id
     ├── RateLimited 429         always leaves with Retry-After
     ├── LoopDetected 508
     ├── ClientLeft 499          nobody is there to read it: for the log
@@ -115,6 +116,12 @@ class UnsupportedEndpoint(GatewayError):
     status = 404
     type = "invalid_request_error"
     code = "endpoint_not_supported"
+
+
+class UnknownResponse(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "response_not_found"
 
 
 class WrongMethod(GatewayError):

@@ -36,7 +36,7 @@ import orjson
 from gunicorn.glogging import Logger as _GunicornsLogger
 
 from app.errors import ClientLeft, GatewayError
-from app.types import Batch, Body, Request, Client, Completion, Target, Trace
+from app.types import Batch, Body, Client, Completion, Request, Target, Trace
 from app.utils.masking import Masker
 from app.utils.preview import (
     CHUNK,

@@ -300,6 +300,32 @@ class Encoder(Protocol):
         """The dialect's error event; nothing follows it."""
 
 
+class KeptAnswer(Protocol):
+    """An answer that was kept, and what its request brought besides the answers before it."""
+
+    @property
+    def response(self) -> Answer: ...
+    @property
+    def items(self) -> list[Any]: ...
+
+
+class Keeper(Protocol):
+    """Keeps the answers of the Responses API, each for its owner alone."""
+
+    def keep(self, owner: str, response: Answer, items: list[Any]) -> None: ...
+    def find(self, owner: str, answer_id: str) -> KeptAnswer | None: ...
+    def delete(self, owner: str, answer_id: str) -> bool: ...
+    def item(self, owner: str, item_id: str) -> dict[str, Any] | None: ...
+    def history(self, owner: str, answer_id: str) -> list[Any] | None: ...
+
+
+class Sealer(Protocol):
+    """Seals what a client carries for the gateway, for its owner alone."""
+
+    def seal(self, value: dict[str, Any], owner: str = "") -> str: ...
+    def open(self, text: Any, owner: str = "") -> dict[str, Any] | None: ...
+
+
 class Dialect(Protocol):
     """A client's API as pure functions; a module of `app.dialects` is one."""
 

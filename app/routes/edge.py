@@ -45,7 +45,7 @@ def asked_in(dialect: Dialect) -> tuple[Asked, Record]:
 def served_in(
     dialect: Dialect, asked: Asked, record: Record, keep: Callable[[Answer], None] = lambda answer: None
 ) -> Response:
-    """The answer to what was asked. `keep` is given the whole answer when all of it went out well."""
+    """The answer to what was asked. `keep` is given the whole of it before its last byte goes out."""
     gateway: Gateway = current_app.extensions["gateway"]
     trace = record.trace
     if asked.stream:

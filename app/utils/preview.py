@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.utils.codec import dumps, loads
+from app.utils.native_story import in_chats_words
 
 REQUEST = "[REQUEST]"
 TARGET = "[TARGET]"
@@ -117,11 +118,10 @@ def size(octets: int) -> str:
 
 
 def request_lines(body: Any) -> Iterator[Line]:
-    """What a client asks: its settings, each message by role and preview, its tools."""
+    """What a client asks: its settings, each message or item by role and preview, its tools."""
     body = _dict(body)
     yield Line(REQUEST, outline(body))
-    messages = body.get("messages")
-    for number, message in enumerate(_list(messages), 1):
+    for number, message in enumerate(_list(body.get("messages") or body.get("input")), 1):
         yield Line(REQUEST, f"{number} {message_text(message)}")
     yield from (Line(TOOLS_OFFERED, text) for text in tools_texts(body.get("tools")))
 
@@ -143,7 +143,8 @@ def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line
 
 def outline(body: Mapping[str, Any]) -> str:
     """The body as JSON, of messages and tools only how many there are."""
-    counted = {key: len(value) for key in ("messages", "tools") if isinstance(value := body.get(key), list)}
+    lists = ("messages", "input", "tools")
+    counted = {key: len(value) for key in lists if isinstance(value := body.get(key), list)}
     return as_json({**body, **counted})
 
 
@@ -151,9 +152,11 @@ def message_text(message: Any) -> str:
     """`assistant: I will read it. calls read (call_1)`"""
     if not isinstance(message, dict):
         return preview(as_json(message))
-    role = preview(str(message.get("role")), 30, 20)
-    about = f"{role} {message['tool_call_id']}" if "tool_call_id" in message else role
-    parts = [content_text(message.get("content"))]
+    role = preview(str(message.get("role") or message.get("type")), 30, 20)
+    names = (message.get(key) for key in ("name", "tool_call_id", "call_id"))
+    about = " ".join([role, *(name for name in names if isinstance(name, str))])
+    said = (message.get(key) for key in ("content", "output", "arguments", "input", "summary"))
+    parts = [content_text(next(filter(None, said), None))]
     if reasoning := _reasoning(message):
         parts.insert(0, f"(thought: {preview(reasoning)})")
     if calls := [f"{_name(call)} ({call.get('id')})" for call in _dicts(message.get("tool_calls"))]:
@@ -176,6 +179,10 @@ def _part_text(part: Any) -> str:
     if isinstance(part.get("text"), str):
         return preview(part["text"])
     kind = str(part.get("type"))
+    if kind == "tool_result":
+        return f"[result of {part.get('tool_use_id')}: {content_text(part.get('content'))}]"
+    if kind.endswith("tool_use"):
+        return f"[calls {_name(part)} ({part.get('id')})]"
     inner = part.get(kind)
     inner = inner if isinstance(inner, dict) else {"url": inner}
     source = next((inner[key] for key in ("url", "data", "file_data") if isinstance(inner.get(key), str)), "")
@@ -264,6 +271,8 @@ class Story:
     def feed(self, chunk: Any) -> Iterator[Line]:
         """What this chunk brings to an end, or begins."""
         chunk = _dict(chunk)
+        if "choices" not in chunk:
+            chunk = in_chats_words(chunk)
         self._usage = chunk.get("usage") or self._usage
         if chunk.get("error"):
             yield Line(ERROR, f"the target says {as_json(chunk['error'])}")
