@@ -14,7 +14,6 @@ from typing import Any
 
 from app.errors import (
     BadRequest,
-    ContextTooLong,
     GatewayError,
     UpstreamCut,
     UpstreamFailed,
@@ -23,8 +22,9 @@ from app.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from app.types import Target
-from app.utils.problems import problem_from, problem_of, status_in, tidy
+from app.types import DialectName, Target
+from app.utils.context_full import context_full
+from app.utils.problems import problem_from, problem_of, status_in, tidy, unsupported
 
 Rule = Callable[[Target, str], GatewayError]
 
@@ -42,7 +42,7 @@ def _unreachable(target: Target, message: str) -> GatewayError:
 
 
 def _garbage(target: Target, message: str) -> GatewayError:
-    return UpstreamGarbage(f"the provider of '{target.alias}' answered something that is no chat completion")
+    return UpstreamGarbage(f"the provider of '{target.alias}' answered what LiteLLM cannot read")
 
 
 def _failed(target: Target, message: str) -> GatewayError:
@@ -50,13 +50,13 @@ def _failed(target: Target, message: str) -> GatewayError:
 
 
 def _too_long(target: Target, message: str) -> GatewayError:
-    return ContextTooLong(tidy(message, target))
+    return context_full(tidy(message, target), {})
 
 
 def _unsupported(target: Target, message: str) -> GatewayError:
     """LiteLLM names the parameters, and then how to configure LiteLLM."""
-    found = re.search(r"parameters?: \[(.*?)\]", message)
-    names = re.findall(r"'(\w+)'", found[1]) if found else []
+    found = re.search(r"parameters?: (?:\[(.*?)\]|\{(.*?)\})", message)  # embeddings: with their values
+    names = re.findall(r"'(\w+)'(?=,|$)" if found[1] else r"'(\w+)':", found[1] or found[2]) if found else []
     if not names:
         return BadRequest(
             tidy(message.partition("To drop these")[0].rstrip(" ."), target), code="unsupported_parameter"
@@ -131,6 +131,11 @@ RULES: Mapping[str, Rule] = {
     "ValidationError": _garbage,
 }
 
+# How LiteLLM says that it has embeddings or rankings for others, but not for this provider (or this model).
+_LACKING = re.compile(
+    r"Unmapped LLM provider for this endpoint|Unsupported provider: |Unable to determine \w+ embedding provider"
+)
+
 _PREFIX = re.compile(r"^(?:\s*(?:litellm\.)?[A-Za-z_.]*(?:Error|Exception|Timeout)\b\s*[:-]\s*)+")
 
 
@@ -139,6 +144,7 @@ def problem(
     target: Target,
     answer: tuple[int, Mapping[str, str], bytes] | None = None,
     begun: bool = False,
+    wire: DialectName = "chat",
 ) -> GatewayError:
     """The error for whatever came out of LiteLLM.
 
@@ -150,14 +156,16 @@ def problem(
     causes = list(_causes(failure))
     names = [name for cause in causes for name in _names(cause)]
     if answer is not None and answer[0] >= 300:
-        found = problem_from(*answer, target)
+        found = problem_from(*answer, target, wire)
         if "ContextWindowExceededError" in names and isinstance(found, UpstreamRefused):
-            return ContextTooLong(str(found))
+            return context_full(str(found), {})
         return found
     if "UnicodeEncodeError" in names:
         return BadRequest(
             "the request holds half a surrogate pair, which LiteLLM cannot send: no valid Unicode"
         )
+    if wire != "chat" and answer is None and any(_LACKING.search(_words(cause)) for cause in causes):
+        return unsupported(wire, target, "LiteLLM has none for its provider")
     return (
         _of_event(causes, target)
         or _of_network(names, target, cut=begun or answer is not None)

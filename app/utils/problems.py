@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import (
-    ContextTooLong,
     GatewayError,
     LoopDetected,
     RateLimited,
@@ -29,6 +28,7 @@ from app.errors import (
 )
 from app.types import DialectName, Target
 from app.utils.codec import loads
+from app.utils.context_full import context_full
 
 LONGEST_MESSAGE = 2000
 
@@ -115,7 +115,7 @@ def problem_of(
         pause = DEFAULT_RETRY_AFTER if retry_after is None else retry_after
         return RateLimited(words, code=code or RateLimited.code, retry_after=pause)
     if status in (400, 413, 422, 500) and is_too_long(message, code, kind):
-        return ContextTooLong(message or f"the request is longer than the context of '{target.alias}'")
+        return context_full(message or f"the request is longer than the context of '{target.alias}'", said)
     if status >= 500 or status in (408, 409):
         words = message or f"the provider of '{target.alias}' answered {status}"
         return UpstreamFailed(
