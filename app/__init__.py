@@ -17,7 +17,10 @@ __version__ = "0.1.0"
 
 
 def create_app(settings: Settings, catalog: Catalog) -> Flask:
-    """The WSGI application that serves a catalog. `extensions["renew"](catalog)` exchanges it."""
+    """The WSGI application that serves a catalog.
+
+    `extensions["renew"](catalog)` exchanges the catalog, `extensions["close"]()` writes what is still to be kept.
+    """
     import time
 
     from flask import Flask
@@ -26,11 +29,13 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.http import Http
     from app.backends.image_fetch import inline_images
     from app.backends.kept_answers import KeptAnswers
+    from app.backends.ledger import Ledger
     from app.backends.litellm_client import LiteLLM
     from app.backends.relay import Relay
     from app.backends.retrying import Retrying
     from app.backends.seal import Sealer
     from app.backends.state import open_store
+    from app.backends.state_writer import Writer
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
     from app.routes import (
@@ -56,8 +61,9 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
         "litellm": Retrying(litellm),
     }
     store = open_store(settings.home, settings.state_url)
+    writer = Writer(store)  # for what no event may wait for
     memory = responses.Memory(KeptAnswers(store), Sealer.of(settings.home, store))
-    gateway = Gateway(catalog, backends, inline_images)
+    gateway = Gateway(catalog, backends, inline_images, Ledger(writer))
 
     def renew(catalog: Catalog) -> None:
         logs.learn(catalog.secrets)
@@ -70,7 +76,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.wsgi_app = paths.single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-    app.extensions.update(gateway=gateway, memory=memory, renew=renew)
+    app.extensions.update(gateway=gateway, memory=memory, renew=renew, close=writer.close)
     access.guard(app, settings, via)
     failures.handle(app)
     for room in (health, models, chat, messages, responses, completions, embeddings, rerank):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from app.config.catalog import Catalog
 from app.errors import TargetUnavailable
@@ -29,6 +29,7 @@ from app.types import (
     Trace,
 )
 from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted
+from app.utils.ledger import Restored, scope_of, wants
 from app.utils.model_resolver import resolve
 from app.utils.way import Way, way_of
 from app.utils.wire_messages import prepared_native
@@ -36,6 +37,21 @@ from app.utils.wires import WIRES
 
 InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
 """Puts the pictures that a target must not fetch itself into the body, or refuses them."""
+
+
+class Collector(Protocol):
+    """Takes from an answer what its target wants back later."""
+
+    def feed(self, batch: Batch) -> None: ...
+    def end(self) -> None: ...
+    def answer(self, completion: Answer) -> None: ...
+
+
+class Ledger(Protocol):
+    """Keeps what targets want back with their own turns, and clients may drop."""
+
+    def restored(self, body: Body, scope: str, target: Target) -> Restored: ...
+    def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
 
 
 class Gateway:
@@ -46,26 +62,31 @@ class Gateway:
         catalog: Catalog,
         backends: Mapping[CarrierName, Backend],
         inline_images: InlineImages = lambda body, target, alive: body,
+        ledger: Ledger | None = None,
     ) -> None:
         self.catalog = catalog
         self._backends = backends
         self._inline_images = inline_images
+        self._ledger = ledger
 
     def complete(self, request: Request, client: Client, trace: Trace) -> ServedAnswer:
         """The whole answer, under the alias."""
-        call, way = self._call(request, client, trace)
+        call, way, collector = self._call(request, client, trace)
         answer = self._backends[way.carrier].complete(call)
         trace.first = time.monotonic()
         if trace.view:
             trace.view.response(answer)
-        return ServedAnswer(way.wire, WIRES[way.wire].finished(answer, call.target, trace))
+        answer = WIRES[way.wire].finished(answer, call.target, trace)
+        if collector:
+            collector.answer(answer)
+        return ServedAnswer(way.wire, answer)
 
     def stream(self, request: Request, client: Client, trace: Trace) -> ServedStream:
         """An open stream under the alias whose first batch has come; the caller closes it."""
-        call, way = self._call(request, client, trace)
+        call, way, collector = self._call(request, client, trace)
         stream = self._backends[way.carrier].stream(call)
         follower = WIRES[way.wire].follow(call.target, shows_usage(request), trace)
-        return ServedStream(stream, follower, trace, way.wire)
+        return ServedStream(stream, follower, trace, way.wire, collector)
 
     def choose(self, model: str) -> Target:
         """The target for what a client calls a model, answering to that name."""
@@ -74,26 +95,40 @@ class Gateway:
             raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} (see .env.example)")
         return target if target.alias == model else replace(target, alias=model)
 
-    def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way]:
+    def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Collector | None]:
         target = trace.target = self.choose(request.model)
         way = way_of(request, target)
         trace.way = str(way)
-        body = self._inline_images(body_for(request, target, way), target, client.alive)
+        body, collector = self._body(request, target, way, client, trace)
+        body = self._inline_images(body, target, client.alive)
         if trace.view:
             trace.view.target(target, body, way)
         deadline = trace.started + target.timeouts.total
-        return Call(target, body, client, trace, deadline, way.wire), way
+        return Call(target, body, client, trace, deadline, way.wire), way, collector
+
+    def _body(
+        self, request: Request, target: Target, way: Way, client: Client, trace: Trace
+    ) -> tuple[Body, Collector | None]:
+        """What the target is asked, in the API that it is asked in, and who keeps what it will want back."""
+        if way.wire != "chat":
+            return native_body(request, target, way), None
+        body = request.as_chat()
+        collector = None
+        if self._ledger and wants(target):
+            scope = scope_of(client, body)
+            collector = self._ledger.collector(body, scope, target)
+            restored = self._ledger.restored(body, scope, target)
+            trace.notes.extend(restored.notes)
+            body = restored.body
+        if request.dialect != "chat":
+            body = with_thoughts_as_wanted(body, target)
+        return prepared(body, target, request.stream, request.include_usage), collector
 
 
-def body_for(request: Request, target: Target, way: Way) -> Body:
-    """What the target is asked, in the API that it is asked in."""
-    if way.wire != "chat":
-        body = {**target.defaults, **renamed(request.body, target), **target.extra_body}
-        return prepared_native(body, target) if way.wire == "messages" else body
-    body = request.as_chat()
-    if request.dialect != "chat":
-        body = with_thoughts_as_wanted(body, target)
-    return prepared(body, target, request.stream, request.include_usage)
+def native_body(request: Request, target: Target, way: Way) -> Body:
+    """The client's own body for a target that is relayed to in the client's dialect."""
+    body = {**target.defaults, **renamed(request.body, target), **target.extra_body}
+    return prepared_native(body, target) if way.wire == "messages" else body
 
 
 def shows_usage(request: Request) -> bool:
@@ -114,10 +149,19 @@ class ServedAnswer:
 class ServedStream:
     """Batches as the client may see them; an empty one is a tick. UpstreamCut at an end that is none."""
 
-    def __init__(self, stream: Stream, follower: Follower, trace: Trace, wire: DialectName = "chat") -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        follower: Follower,
+        trace: Trace,
+        wire: DialectName = "chat",
+        collector: Collector | None = None,
+    ) -> None:
         self.wire: DialectName = wire
         self._stream = stream
         self._follower = follower
+        self._trace = trace
+        self._collector = collector
         self._view = trace.view
         self._first: Batch | None = self._begin()
         trace.first = time.monotonic()
@@ -146,19 +190,30 @@ class ServedStream:
         batch = None if self._follower.failed else next(self._stream, None)
         if batch is None:
             self._follower.end()
+            self._settle()
             if self._view:
                 self._view.response()
             raise StopIteration
         return self._passed(batch) if batch else batch
 
     def _passed(self, batch: Batch) -> Batch:
-        if not self._view:
-            return self._follower.pass_on(batch)
-        self._view.received(batch)
+        if self._view:
+            self._view.received(batch)
         kept = self._follower.pass_on(batch)
-        self._view.sent(kept)
+        if self._collector:
+            self._collector.feed(kept)
+        if self._view:
+            self._view.sent(kept)
         return kept
 
     def close(self) -> None:
         """Ends the target's work if it has not ended by itself."""
         self._stream.close()
+        if self._trace.finish and not self._follower.failed:  # whole, though the client left before its end
+            self._settle()
+
+    def _settle(self) -> None:
+        """Once the answer is whole: has kept what the target will want back."""
+        if self._collector:
+            collector, self._collector = self._collector, None
+            collector.end()

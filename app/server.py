@@ -68,6 +68,7 @@ class Service(BaseApplication):
             "logger_class": logs.GunicornLogger,
             "control_socket_disable": True,
             "http_parser": "python",  # gunicorn_h1c gained nothing that could be measured
+            "worker_exit": close_state,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
@@ -95,6 +96,13 @@ class Service(BaseApplication):
 
     def run(self) -> None:
         Master(self).run()
+
+
+def close_state(master: Any, worker: Any) -> None:
+    """Has written what a worker that ends still has to write: it leaves without the interpreter's own end."""
+    application = getattr(worker, "wsgi", None)
+    if application is not None:
+        application.extensions["close"]()
 
 
 class Master(Arbiter):
