@@ -9,10 +9,11 @@ the rules by which LiteLLM is called, and what it changes all the same.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
@@ -21,20 +22,23 @@ from app.backends.litellm_loading import Library, Loaded
 from app.backends.litellm_reading import dumped, pieces, shut
 from app.backends.litellm_running import Pipe, Running
 from app.backends.litellm_scope import Scope
+from app.backends.litellm_texts import text_stream
 from app.errors import GatewayError, UpstreamCut, UpstreamGarbage
-from app.types import Call, Chunk, Completion, Stream, Target
-from app.utils.answers import answer_in
+from app.types import Answer, Call, Chunk, Completion, Stream, Target
 from app.utils.codec import loads
-from app.utils.formatter import broken, chunks_of
+from app.utils.formatter import broken
 from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
-from app.utils.litellm_request import keywords, sorted_fields
-from app.utils.problems import error_in, problem_of, status_in
+from app.utils.litellm_request import Ask, keywords, sorted_fields
+from app.utils.litellm_small import answered, asked
+from app.utils.litellm_texts import as_chat, text_of
+from app.utils.problems import error_in, problem_of, status_in, unsupported
+from app.utils.wires import WIRES
 
 log = structlog.get_logger("app.litellm")
 
 
 class LiteLLM:
-    """Calls targets by `litellm.completion`. `via` marks what this gateway sent, so that a loop is found."""
+    """Calls targets through LiteLLM. `via` marks what this gateway sent, so that a loop is found."""
 
     def __init__(self, via: str, library: Library | None = None) -> None:
         self._via = via
@@ -53,6 +57,7 @@ class LiteLLM:
         return self._begin(call, streaming=True)
 
     def _begin(self, call: Call, streaming: bool) -> Running:
+        asked, turned = sayable(call)
         loaded = self._library.wait(call.client.alive)
         call.trace.tries += 1
         scope = Scope(
@@ -61,9 +66,22 @@ class LiteLLM:
             without=lambda name: unwanted(name, call.target),
         )
         running = Running(call, scope, pipe := Pipe())
-        work = Work(loaded, call, scope, self._via)
+        work = Work(loaded, asked, turned, scope, self._via)
         threading.Thread(target=work.run, args=(pipe,), name="litellm-call", daemon=True).start()
         return running
+
+
+Turn: TypeAlias = Callable[[Answer], Answer | None]
+
+
+def sayable(call: Call) -> tuple[Call, Turn]:
+    """The call in an API that LiteLLM has for its target, and what turns answers back into the client's."""
+    target, wire = call.target, call.wire
+    if target.mock_response is not None and wire in ("embeddings", "rerank"):
+        raise unsupported(wire, target, "all that it has is a fixed text")
+    if wire == "completions" and (target.mock_response is not None or target.litellm_provider is not None):
+        return replace(call, wire="chat", body=as_chat(call.body, target)), text_of
+    return call, lambda answer: answer
 
 
 def unwanted(header: str, target: Target) -> bool:
@@ -78,9 +96,11 @@ def unwanted(header: str, target: Target) -> bool:
 class Work:
     """The side of a call that runs in its own thread."""
 
-    def __init__(self, loaded: Loaded, call: Call, scope: Scope, via: str) -> None:
+    def __init__(self, loaded: Loaded, call: Call, turned: Turn, scope: Scope, via: str) -> None:
         self._loaded = loaded
         self._call = call
+        self._wire = WIRES[call.wire]
+        self._turned = turned
         self._target = call.target
         self._scope = scope
         self._via = via
@@ -93,7 +113,8 @@ class Work:
             with self._scope, closing(self._stream() if self._scope.streaming else self._plain()) as answers:
                 for answer in answers:
                     self._begun = True
-                    if not pipe.put(answer):
+                    turned = self._turned(answer)
+                    if turned is not None and not pipe.put(turned):
                         break
         except BaseException as failure:  # it must reach whoever waits
             found = self._problem(failure)
@@ -113,16 +134,28 @@ class Work:
         body = self._answered()
         raw = _json(body)
         compatible = self._target.litellm_provider is None
-        if body is not None and (compatible or (failure and not _is_foreign(raw))):
-            answer = answer_in(body, self._target)
+        if body is not None and (compatible or (failure and not self._is_foreign(raw))):
+            answer = self._wire.answer_in(body, self._target)
         elif failure is None:
-            answer = plain(translated, raw)
+            answer = self._read(translated, raw)
         elif body is None:
             raise failure
         else:
             raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered what LiteLLM cannot read")
         self._check(answer)
         yield answer
+
+    def _read(self, translated: Answer, raw: Any) -> Answer:
+        if self._call.wire == "chat":
+            return plain(translated, raw)
+        return answered(self._call.wire, translated, raw, self._call.body)
+
+    def _is_foreign(self, raw: Any) -> bool:
+        """Whether an answer is in a shape that only LiteLLM can read, and no error either."""
+        own = (
+            is_chat(raw) if self._call.wire == "chat" else isinstance(raw, dict) and self._wire.is_whole(raw)
+        )
+        return isinstance(raw, dict | list) and not own and error_in(raw) is None
 
     def _answered(self) -> bytes | None:
         """The whole body of an answer that was none of an error."""
@@ -161,7 +194,7 @@ class Work:
         """What came in place of events: a plain answer, an error, a page, or nothing."""
         body = self._answered()
         if self._target.litellm_provider is None:
-            yield from chunks_of(answer_in(body or b"", self._target))
+            yield from self._wire.events_of(self._wire.answer_in(body or b"", self._target))
         elif said := error_in(_json(body)):
             raise problem_of(said, status_in(said), self._target)
         else:
@@ -177,13 +210,24 @@ class Work:
     # ------------------------------------------------------------------- both
 
     def _ask(self) -> Any:
-        target = self._target
+        target, litellm = self._target, self._loaded.litellm
+        ask = self._put()
+        if ask.ignored:
+            log.debug("litellm_fields_ignored", alias=target.alias, fields=ask.ignored)
+        self._scope.requests = ask.requests
+        limits = self._loaded.limits(target.timeouts)
+        if ask.keywords.get("stream") and self._call.wire == "completions":
+            return text_stream(litellm, ask.keywords, limits)
+        return getattr(litellm, ask.function)(**ask.keywords, timeout=limits)
+
+    def _put(self) -> Ask:
+        """How the request is put to LiteLLM."""
+        call, target = self._call, self._target
+        if call.wire != "chat":
+            return asked(call.wire, call.body, target, self._via)
         supported = supported_by(self._loaded, target.litellm_provider, target.model)
-        fields = sorted_fields(self._call.body, target.litellm_provider, supported)
-        if fields.ignored:
-            log.debug("litellm_fields_ignored", alias=target.alias, fields=fields.ignored)
-        words = keywords(target, fields, self._via)
-        return self._loaded.litellm.completion(**words, timeout=self._loaded.limits(target.timeouts))
+        fields = sorted_fields(call.body, target.litellm_provider, supported)
+        return Ask("completion", keywords(target, fields, self._via), fields.ignored)
 
     def _problem(self, failure: BaseException) -> GatewayError:
         heard = self._scope.heard
@@ -191,7 +235,7 @@ class Work:
         if heard is not None:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in heard.headers}
             answer = heard.status, headers, self._loaded.body_of(heard)
-        found = problem(failure, self._target, answer, self._begun)
+        found = problem(failure, self._target, answer, self._begun, self._call.wire)
         if not isinstance(failure, GatewayError):
             log.debug(
                 "litellm_failed",
@@ -211,11 +255,6 @@ def supported_by(loaded: Loaded, provider: str | None, model: str) -> frozenset[
     return frozenset(
         loaded.litellm.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
     )
-
-
-def _is_foreign(raw: Any) -> bool:
-    """Whether an answer is in a shape that only LiteLLM can read: no chat completion, and no error either."""
-    return isinstance(raw, dict | list) and not is_chat(raw) and error_in(raw) is None
 
 
 def _json(body: bytes | None) -> Any:

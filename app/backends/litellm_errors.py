@@ -133,7 +133,8 @@ RULES: Mapping[str, Rule] = {
 
 # How LiteLLM says that it has embeddings or rankings for others, but not for this provider (or this model).
 _LACKING = re.compile(
-    r"Unmapped LLM provider for this endpoint|Unsupported provider: |Unable to determine \w+ embedding provider"
+    r"Unmapped LLM provider for this endpoint|Unsupported provider: "
+    r"|Unable to determine \w+ embedding provider"
 )
 
 _PREFIX = re.compile(r"^(?:\s*(?:litellm\.)?[A-Za-z_.]*(?:Error|Exception|Timeout)\b\s*[:-]\s*)+")

@@ -51,6 +51,7 @@ SETTINGS: Mapping[str, Any] = MappingProxyType(
         "drop_params": False,  # what a provider does not take is refused by name, not swallowed
         "modify_params": False,
         "num_retries": None,
+        "DEFAULT_MAX_RETRIES": 0,  # what its embeddings take for a `max_retries` of 0
         "cache": None,
         "route_all_chat_openai_to_responses": False,
         "enable_anthropic_prompt_caching": False,

@@ -14,6 +14,7 @@ The scope also keeps what the upstream really answered, for LiteLLM changes and 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -90,8 +91,10 @@ class Scope:
         """Which request headers (by name, lower case) are not to be sent."""
         self.heard: Heard | None = None
         """The last answer, once its head has come."""
+        self.requests = 1
+        """How often each address may be asked; the call says so before it begins."""
         self.ended = False
-        self._asked: set[str] = set()
+        self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._sockets: list[Socket] = []
         self._bodies: list[Closable] = []
@@ -124,15 +127,16 @@ class Scope:
     def ask(self, method: str, url: str) -> None:
         """Raises Ended unless the call may send this request now.
 
-        Once to each address: LiteLLM tries again on its own, with other messages, whatever it was told.
+        Once to each address, as a rule: LiteLLM tries again on its own, with other messages, whatever
+        it was told.
         """
         if self.ended:
             raise Ended("the call is over")
         if method != "POST":  # all that LiteLLM would GET is what a client's URL points at, or lists
             raise Ended(f"LiteLLM may not {method} anything")
-        if url in self._asked:
+        if self._asked[url] == self.requests:
             raise Ended("LiteLLM may not ask twice")
-        self._asked.add(url)
+        self._asked[url] += 1
 
     def hold(self, socket: Socket) -> None:
         """The call uses this socket from now on. Raises Ended when the call is over."""

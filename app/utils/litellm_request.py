@@ -70,6 +70,18 @@ class Fields:
     ignored: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call of LiteLLM's, but for its time limit."""
+
+    function: str
+    keywords: dict[str, Any]
+    ignored: tuple[str, ...] = ()
+    """Fields that are not sent, for the log."""
+    requests: int = 1
+    """How often it may have to ask to give one answer."""
+
+
 def sorted_fields(body: Body, provider: str | None, supported: Collection[str] = ()) -> Fields:
     """Which fields LiteLLM is given by name, which go to the target untouched, and which nowhere.
 
@@ -109,21 +121,13 @@ def _is_habit(name: str, value: Any, supported: Collection[str]) -> bool:
 
 def keywords(target: Target, fields: Fields, via: str) -> dict[str, Any]:
     """The keywords of `litellm.completion` for a request, but for its time limit."""
-    wanted: dict[str, Any] = {
-        **target.litellm_params,
-        "model": f"{target.litellm_provider or 'openai'}/{target.model}",
-        "max_retries": 0,
-        "num_retries": 0,
-        "extra_headers": {**target.headers, "Via": via},
+    wanted = {
+        **addressed(target, via),
         # Else a tool of type "mcp" makes LiteLLM call servers that the client names.
         "_skip_mcp_handler": True,
         # Else ids that look like certain models of OpenAI are sent to /responses.
         "_skip_responses_api_bridge": True,
     }
-    if target.base_url:
-        wanted["api_base"] = target.base_url
-    if target.api_key:
-        wanted["api_key"] = target.api_key
     if target.mock_response is not None:
         return {**wanted, "api_key": NO_KEY, "mock_response": target.mock_response, **_only_stream(fields)}
     if target.litellm_provider is None:
@@ -136,6 +140,22 @@ def keywords(target: Target, fields: Fields, via: str) -> dict[str, Any]:
     kept = loads(dumps(dict(fields.kept)))  # LiteLLM edits tools and messages in place
     kept["messages"] = [with_signatures(message) for message in kept.get("messages") or ()]
     return {**wanted, **kept, **({"extra_body": dict(fields.extra)} if fields.extra else {})}
+
+
+def addressed(target: Target, via: str) -> dict[str, Any]:
+    """What LiteLLM is told in every call: whom to ask, where, as whom, and once."""
+    wanted: dict[str, Any] = {
+        **target.litellm_params,
+        "model": f"{target.litellm_provider or 'openai'}/{target.model}",
+        "max_retries": 0,
+        "num_retries": 0,
+        "extra_headers": {**target.headers, "Via": via},
+    }
+    if target.base_url:
+        wanted["api_base"] = target.base_url
+    if target.api_key:
+        wanted["api_key"] = target.api_key
+    return wanted
 
 
 def _only_stream(fields: Fields) -> dict[str, Any]:
