@@ -11,8 +11,8 @@ from typing import Any
 
 from app.utils.codec import dumps
 
-DEEPEST = 12
-"""Levels; a schema that refers to itself has no end."""
+MOST = 2000
+"""Schemas within a tool's; one that refers to itself has no end, and others make a lot of a little."""
 
 
 def functions_in(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -48,39 +48,53 @@ def described(function: Mapping[str, Any]) -> dict[str, Any]:
 
 def plainer(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON schema that says the same in fewer words of the language."""
-    return _plainer(schema, schema, DEEPEST)
+    return _Plainer(schema).of(schema)
 
 
-def _plainer(schema: Any, root: Mapping[str, Any], depth: int) -> dict[str, Any]:
-    if not isinstance(schema, Mapping) or depth == 0:
-        return {}
-    schema = _looked_up(schema, root)
-    schema = _without_null(schema)
-    if (choices := _choices(schema)) is not None:
-        if len(choices) == 1 and isinstance(choices[0], dict):
-            return _plainer({**choices[0], **_own(schema)}, root, depth - 1)
-        return {**_own(schema), "oneOf": [_plainer(choice, root, depth - 1) for choice in choices]}
-    plain = dict(schema)
-    for key in ("$defs", "definitions", "$schema", "allOf"):
-        plain.pop(key, None)
-    if isinstance(properties := schema.get("properties"), dict):
-        plain["properties"] = {key: _plainer(value, root, depth - 1) for key, value in properties.items()}
-    if isinstance(schema.get("items"), dict):
-        plain["items"] = _plainer(schema["items"], root, depth - 1)
-    return _with_values(plain)
+class _Plainer:
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._left = MOST
+        self._open: list[str] = []
+        """The references that are being looked up: one within itself is not."""
 
-
-def _looked_up(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with what it refers to within the same document, and with what it is wholly made of."""
-    parts = schema.get("allOf")
-    if isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], dict):
-        schema = {**parts[0], **{key: value for key, value in schema.items() if key != "allOf"}}
-    for _ in range(DEEPEST):
+    def of(self, schema: Any) -> dict[str, Any]:
+        self._left -= 1
+        if not isinstance(schema, Mapping) or self._left < 0:
+            return {}
+        schema = _merged(schema)
         path = schema.get("$ref")
         if not isinstance(path, str):
-            break
-        own = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**_at(root, path), **own}
+            return self._parts(_without_null(schema))
+        if path in self._open:
+            return _own(schema)
+        self._open.append(path)
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        plain = self.of({**_at(self._root, path), **rest})
+        self._open.pop()
+        return plain
+
+    def _parts(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if (choices := _choices(schema)) is not None:
+            if len(choices) == 1 and isinstance(choices[0], dict):
+                return self.of({**choices[0], **_own(schema)})
+            return {**_own(schema), "oneOf": list(map(self.of, choices))}
+        plain = {key: value for key, value in schema.items() if key not in _NEEDLESS}
+        if isinstance(properties := schema.get("properties"), dict):
+            plain["properties"] = {key: self.of(value) for key, value in properties.items()}
+        if isinstance(items := schema.get("items"), dict):
+            plain["items"] = self.of(items)
+        return _with_values(plain)
+
+
+_NEEDLESS = frozenset({"$defs", "definitions", "$schema", "allOf"})
+
+
+def _merged(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with the one that it is wholly made of."""
+    parts = schema.get("allOf")
+    if isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], dict):
+        return {**parts[0], **{key: value for key, value in schema.items() if key != "allOf"}}
     return schema
 
 
