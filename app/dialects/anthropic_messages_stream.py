@@ -87,8 +87,8 @@ class Translated:
     def _follow(self, delta: dict[str, Any]) -> None:
         content = delta.get("content") or ""
         if _USUAL.issuperset(delta) and isinstance(content, str):  # nearly all of them
-            if thought := delta.get("reasoning_content"):
-                self._turn.say("thinking", text_of(thought))
+            if thought := text_of(delta.get("reasoning_content")):
+                self._turn.say("thinking", thought)
             if content:
                 self._turn.say("text", content)
         else:
