@@ -97,6 +97,8 @@ class Memory(Store):
         until = self._clock() + room.seconds
         with self._lock:
             for key, value in rows.items():
+                if len(value) > self._most(room):
+                    continue
                 self.delete(room, key)
                 self._rooms.setdefault(room, {})[key] = (value, until)
                 self._bytes[room] = self._bytes.get(room, 0) + len(value)
@@ -132,9 +134,11 @@ class Memory(Store):
 
     def _shrink(self, room: Room) -> None:
         rows = self._rooms.get(room, {})
-        most_bytes = min(room.most_bytes, self._most_bytes)
-        while rows and (len(rows) > room.most_rows or self._bytes[room] > most_bytes):
+        while rows and (len(rows) > room.most_rows or self._bytes[room] > self._most(room)):
             self.delete(room, next(iter(rows)))
+
+    def _most(self, room: Room) -> int:
+        return min(room.most_bytes, self._most_bytes)
 
 
 class Careful(Store):

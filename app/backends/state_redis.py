@@ -20,7 +20,7 @@ local order, sizes, sums, prefix = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 local function forget(key)
   local there = redis.call('DEL', prefix .. key)
   redis.call('ZREM', order, key)
-  redis.call('HINCRBY', sums, 'bytes', -(tonumber(redis.call('HGET', sizes, key)) or 0))
+  redis.call('HINCRBY', sums, 'bytes', 0 - (redis.call('HGET', sizes, key) or 0))
   redis.call('HDEL', sizes, key)
   return there
 end

@@ -173,18 +173,26 @@ class Line:
         self._file: Identity | None = None
 
     def do(self, work: Work[T], apart: Callable[[Callable[[], Opened]], Opened]) -> T:
-        """What the work comes to. `apart` is how the file is opened, which may take its time."""
-        broken = None
-        if self._connection is not None and self._file == identity(self._path):
-            try:
-                return work(self._connection)
-            except sqlite3.DatabaseError as problem:
-                if not is_broken(problem):
-                    raise
-                broken = self._file
+        """What the work comes to. `apart` is how the file is opened, which may take its time.
+
+        A file that turns out to be broken is replaced, and the work done again on the new one.
+        """
+        try:
+            return work(self._now(apart))
+        except sqlite3.DatabaseError as problem:
+            if not is_broken(problem):
+                raise
+        broken = self._file
         self.close()
-        self._connection, self._file = apart(lambda: opened(self._path, self._connect, broken))
-        return work(self._connection)
+        return work(self._now(apart, broken))
+
+    def _now(
+        self, apart: Callable[[Callable[[], Opened]], Opened], broken: Identity | None = None
+    ) -> sqlite3.Connection:
+        if self._connection is None or self._file != identity(self._path):
+            self.close()
+            self._connection, self._file = apart(lambda: opened(self._path, self._connect, broken))
+        return self._connection
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -231,7 +239,7 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 def prepared(path: Path, connect: Connect) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own files beside it take its mode
+    make(path)
     file = connect(path)
     try:
         file.execute("PRAGMA journal_mode = WAL")
@@ -246,6 +254,16 @@ def prepared(path: Path, connect: Connect) -> sqlite3.Connection:
     except BaseException:
         file.close()
         raise
+
+
+def make(path: Path) -> None:
+    """An empty file that only its owner may read, if there is none; SQLite's own beside it take its mode.
+
+    A file that is there must not be opened: closing it again would take this process's locks on it away,
+    those of SQLite too, and another process would then throw away what is not yet in it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def connected(path: Path) -> sqlite3.Connection:
