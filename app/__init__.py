@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 def create_app(settings: Settings, catalog: Catalog) -> Flask:
     """The WSGI application that serves a catalog.
 
-    `extensions["renew"](catalog)` exchanges the catalog, `extensions["close"]()` writes what is still to be kept.
+    `extensions["renew"](catalog)` exchanges the catalog, `["close"]()` writes what is still to be kept.
     """
     import time
 

@@ -28,10 +28,11 @@ from app.types import (
     Target,
     Trace,
 )
+from app.utils import reasoning
 from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted
 from app.utils.ledger import Restored, scope_of, wants
 from app.utils.model_resolver import resolve
-from app.utils.way import Way, way_of
+from app.utils.way import WITHOUT_CHAT, Way, way_of
 from app.utils.wire_messages import prepared_native
 from app.utils.wires import WIRES
 
@@ -110,8 +111,12 @@ class Gateway:
         self, request: Request, target: Target, way: Way, client: Client, trace: Trace
     ) -> tuple[Body, Collector | None]:
         """What the target is asked, in the API that it is asked in, and who keeps what it will want back."""
+        if way.wire in WITHOUT_CHAT:
+            return renamed(request.body, target), None
+        decision = reasoning.decided(request.body, target)
+        trace.reasoning = str(decision or "")
         if way.wire != "chat":
-            return native_body(request, target, way), None
+            return native_body(request, target, way, decision), None
         body = request.as_chat()
         collector = None
         if self._ledger and wants(target):
@@ -121,14 +126,17 @@ class Gateway:
             trace.notes.extend(restored.notes)
             body = restored.body
         if request.dialect != "chat":
-            body = with_thoughts_as_wanted(body, target)
+            body = reasoning.spelled(with_thoughts_as_wanted(body, target), target)
+        body = reasoning.applied(body, decision, target)
         return prepared(body, target, request.stream, request.include_usage), collector
 
 
-def native_body(request: Request, target: Target, way: Way) -> Body:
+def native_body(request: Request, target: Target, way: Way, decision: reasoning.Decision | None) -> Body:
     """The client's own body for a target that is relayed to in the client's dialect."""
     body = {**target.defaults, **renamed(request.body, target), **target.extra_body}
-    return prepared_native(body, target) if way.wire == "messages" else body
+    if way.wire == "messages":
+        return reasoning.applied_messages(prepared_native(body, target), decision, target)
+    return reasoning.applied_responses(body, decision, target) if way.wire == "responses" else body
 
 
 def shows_usage(request: Request) -> bool:

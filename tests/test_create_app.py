@@ -67,7 +67,8 @@ def test_making_and_asking_it_needs_neither_litellm_nor_the_network(tmp_path: Pa
 def test_every_endpoint_stands_with_and_without_v1() -> None:
     rules = {rule.rule for rule in create_app(Settings(), catalog(target())).url_map.iter_rules()}
     bare = {rule for rule in rules if not rule.startswith(("/v1", "/v2"))}
-    apis = {"/chat/completions", "/completions", "/embeddings", "/rerank"}
+    apis = {"/chat/completions", "/messages", "/completions", "/embeddings", "/rerank"}
+    apis |= {f"/responses{rest}" for rest in ("", "/<answer_id>", "/<answer_id>/input_items")}
 
     assert bare == {"/", "/health", "/models", "/models/<path:alias>"} | apis
     assert rules == bare | {f"/v1{rule}" for rule in bare} | {"/v2/rerank"}

@@ -21,8 +21,8 @@ SAYABLE: dict[DialectName, frozenset[str]] = {
 }
 """The request fields that the configuration may add and a dialect besides chat can say by the same name."""
 
-SMALL: frozenset[DialectName] = frozenset({"completions", "embeddings", "rerank"})
-"""APIs that have no form in chat."""
+WITHOUT_CHAT: frozenset[DialectName] = frozenset({"completions", "embeddings", "rerank"})
+"""APIs that have no form in chat; what the configuration adds is meant for chat and has no place there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Way:
 def way_of(request: Request, target: Target) -> Way:
     """The way of a request to the target that was chosen for it."""
     dialect = request.dialect
-    if dialect in SMALL:
+    if dialect in WITHOUT_CHAT:
         return Way(target.carrier, dialect, f"{dialect} has no other form")
     if dialect != "chat" and dialect in target.dialects:
         lost = loss(dialect, target)
