@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,24 @@ from tests.upstream import Upstream
 
 AGAIN = {"maxRetries": 2, "retryAfter": 0.02}
 LITELLM = {"carrier": "litellm"}
+NATIVE = {"dialects": ["chat", "messages", "responses"]}
 ALIASES = {
     "model": "wire-of-model",
     "lite": {"id": "wire-of-lite", "options": {"localcode": LITELLM}},
     "model-again": {"id": "wire-of-model", "options": {"localcode": AGAIN}},
     "lite-again": {"id": "wire-of-lite", "options": {"localcode": LITELLM | AGAIN}},
+    "native": {"id": "wire-of-native", "options": {"localcode": NATIVE}},
 }
-"""The aliases of the `gateway` fixture: the same upstream through either carrier, patient or not."""
+"""The aliases of the `gateway` fixture: the same upstream through either carrier, patient or not, and
+as a target that speaks each dialect."""
+
+
+def settings_for(upstream: Upstream) -> dict[str, Any]:
+    """The aliases, and `claude`: the same upstream as OpenCode calls it with its package for Anthropic."""
+    settings = config(upstream.base_url, ALIASES)
+    claude = config(upstream.base_url, {"claude": "wire-of-claude"})["provider"]["up"]
+    settings["provider"]["anthropic-like"] = claude | {"npm": "@ai-sdk/anthropic"}
+    return settings
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +49,12 @@ def upstream(upstream_of_the_session: Upstream) -> Upstream:
 def gateway_of_the_session(
     upstream_of_the_session: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    settings = config(upstream_of_the_session.base_url, ALIASES)
+    settings = settings_for(upstream_of_the_session)
     with running(tmp_path_factory.mktemp("gateway"), settings) as gateway:
         yield gateway
 
 
 @pytest.fixture
 def gateway(gateway_of_the_session: Gateway, upstream: Upstream) -> Gateway:
-    """A gateway with the aliases `model` (relay) and `lite` (LiteLLM), as a process of its own."""
+    """A gateway as a process of its own, with `model` (relay), `lite` (LiteLLM), `native` and `claude`."""
     return gateway_of_the_session

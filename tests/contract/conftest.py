@@ -14,6 +14,20 @@ Ask = Callable[..., Asked]
 
 CARRIERS = {"relay": "model", "litellm": "lite"}
 
+WAYS = {"relayed": "native", "translated": "model", "litellm": "lite", "anthropic": "claude"}
+"""How a request of any dialect may reach its target; the last one speaks nothing but Messages."""
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def model(way: str) -> str:
+    """The alias that leads to the scripted upstream by this way."""
+    return WAYS[way]
+
 
 @pytest.fixture(params=CARRIERS)
 def carrier(request: pytest.FixtureRequest) -> str:

@@ -97,4 +97,5 @@ def _tools(tool: Json, namespace: str = "") -> Iterator[Tool]:
     elif kind in (None, "function", "custom"):
         schema = function.get("parameters") or function.get("input_schema") or {}
         fields = frozenset(schema.get("properties") or ())
-        yield Tool(function["name"], fields, kind == "custom", namespace)
+        # In Messages `custom` is merely a tool of the client's own, with a schema as any other.
+        yield Tool(function["name"], fields, kind == "custom" and not schema, namespace)
