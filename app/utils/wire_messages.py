@@ -141,9 +141,8 @@ def events_of(answer: Answer) -> Batch:
     """A message as the events of a stream: for a target that ignores `stream`."""
     begun: Answer = {"content": [], "stop_reason": None, "stop_sequence": None}
     events: Batch = [{"type": "message_start", "message": {**answer, **begun}}]
-    for index, block in enumerate(answer["content"]):
-        if isinstance(block, dict):
-            events += _block_events(index, block)
+    for index, block in enumerate(it for it in answer["content"] if isinstance(it, dict)):
+        events += _block_events(index, block)
     stop = {key: answer.get(key) for key in ("stop_reason", "stop_sequence")}
     usage = answer.get("usage")
     events.append({"type": "message_delta", "delta": stop, "usage": usage if isinstance(usage, dict) else {}})
@@ -162,7 +161,8 @@ def _taken_apart(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, 
     """A block as it begins, and the pieces that make it whole."""
     match block:
         case {"type": "text", "text": str(text)}:
-            citations = [it for it in block.get("citations") or () if isinstance(it, dict)]
+            said = block.get("citations")
+            citations = [it for it in said if isinstance(it, dict)] if isinstance(said, list) else []
             cited = [{"type": "citations_delta", "citation": it} for it in citations]
             begun = {**block, "text": "", **({"citations": []} if citations else {})}
             return begun, [{"type": "text_delta", "text": text}, *cited]
@@ -180,10 +180,10 @@ def _taken_apart(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, 
 def answer_of(batches: Iterable[Batch]) -> Answer:
     """The message that a stream spells: for a target that streams whether asked to or not."""
     answer: Answer = {}
-    blocks: dict[Any, dict[str, Any]] = {}
-    inputs: dict[Any, list[str]] = {}
+    blocks: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, list[str]] = {}
     for event in (event for batch in batches for event in batch):
-        index = event.get("index")
+        index = str(event.get("index"))  # a key, whatever it is
         match event:
             case {"type": "message_start", "message": dict(message)}:
                 answer.update(message)
@@ -196,15 +196,18 @@ def answer_of(batches: Iterable[Batch]) -> Answer:
             case {"type": "message_delta"}:
                 _stop(answer, event)
     for index, pieces in inputs.items():
-        blocks.setdefault(index, {})["input"] = _input("".join(pieces), blocks[index].get("input"))
-    answer["content"] = [*answer.get("content", ()), *blocks.values()]
+        block = blocks.setdefault(index, {})
+        block["input"] = _input("".join(pieces), block.get("input"))
+    begun = answer.get("content")
+    answer["content"] = [*(begun if isinstance(begun, list) else ()), *blocks.values()]
     return answer
 
 
 def _continue(block: dict[str, Any], delta: dict[str, Any]) -> None:
     """Adds a piece to its block: texts grow, citations are a list, of anything else the newest counts."""
     if "citation" in delta:
-        block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
+        known = block.get("citations")
+        block["citations"] = [*(known if isinstance(known, list) else ()), delta["citation"]]
         return
     for key, piece in delta.items():
         if key != "type":
