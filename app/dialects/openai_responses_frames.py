@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from app.types import Event
 from app.utils.codec import dumps
 
@@ -48,7 +50,13 @@ def head_of(event: Event) -> bytes:
 
 
 def _type(event: Event) -> bytes:
-    return str(event["type"]).encode("utf-8", "replace")
+    return _line(str(event["type"]))
+
+
+@lru_cache(maxsize=256)
+def _line(name: str) -> bytes:
+    """A name as it may stand in a line: nobody's name begins another one."""
+    return " ".join(name.split()).encode("utf-8", "replace")
 
 
 KEEPALIVE: Event = {"type": "keepalive"}

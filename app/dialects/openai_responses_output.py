@@ -55,7 +55,8 @@ class Part:
         self._head = b""
 
     def add(self, text: str) -> None:
-        self._fresh.append(text)
+        if text:
+            self._fresh.append(text)
 
     def add_odds(self, odds: list[Body]) -> None:
         """Log probabilities of what was added last."""
@@ -73,11 +74,9 @@ class Part:
     def is_open(self) -> bool:
         return bool(self._head)
 
-    def flush(self, frames: Frames) -> None:
-        if self._fresh:
-            text = "".join(self._fresh)
+    def flush(self, frames: Frames, last: bool = False) -> None:
+        if self._fresh and (text := _taken(self._fresh, last)):
             self._whole.append(text)
-            self._fresh.clear()
             if self._fresh_odds:
                 self._write_with_odds(text, frames)
             else:
@@ -90,7 +89,7 @@ class Part:
         self._cited.clear()
 
     def close(self, frames: Frames) -> Body:
-        self.flush(frames)
+        self.flush(frames, last=True)
         told = {"annotations": self._annotations, "logprobs": self._odds}
         text = "".join(self._whole)
         part = {"type": self.name, **{key: told[key] for key in self._kind.blank}, self._kind.text: text}
@@ -247,17 +246,14 @@ class Call:
         if tool.kind == "custom":
             self._reader = TextInJson(INPUT)
 
-    def flush(self, frames: Frames) -> None:
-        if not self._fresh:
-            return
-        piece = "".join(self._fresh)
-        self._fresh.clear()
-        self._written.append(piece)
-        if self._begun:
-            self._say(self._reader.feed(piece) if self._reader else piece, frames)
+    def flush(self, frames: Frames, last: bool = False) -> None:
+        if self._fresh and (piece := _taken(self._fresh, last)):
+            self._written.append(piece)
+            if self._begun:
+                self._say(self._reader.feed(piece) if self._reader else piece, frames)
 
     def close(self, frames: Frames, status: str) -> Answer:
-        self.flush(frames)
+        self.flush(frames, last=True)
         self.closed = True
         if not self._begun:
             return self._close_built_in(frames, status)
@@ -320,6 +316,16 @@ class Call:
     def _done(self, item: Answer, frames: Frames) -> Answer:
         frames.event({"type": "response.output_item.done", **self._place, "item": item})
         return item
+
+
+def _taken(fresh: list[str], last: bool) -> str:
+    """All pieces as one; half a surrogate pair stays for the other half, for Rust reads no event with one."""
+    text = "".join(fresh)
+    fresh.clear()
+    if not last and "\ud800" <= text[-1:] < "\udc00":
+        fresh.append(text[-1])
+        return text[:-1]
+    return text
 
 
 def _object_in(written: str) -> Body | None:

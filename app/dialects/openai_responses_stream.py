@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from app.dialects.openai_responses_frames import DONE, KEEPALIVE, Frames
 from app.dialects.openai_responses_object import ended, failed, response_of
-from app.dialects.openai_responses_output import Call, Item, Message, Seal, Thoughts, seals_nothing
+from app.dialects.openai_responses_output import Call, Item, Message, Part, Seal, Thoughts, seals_nothing
 from app.dialects.openai_responses_tools import tools_of
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Request, Served
@@ -32,6 +32,8 @@ class ResponsesEncoder:
         self._frames = Frames()
         self._begun = False
         self._made = 0
+        self._voice: Part | None = None
+        """The text that goes on, as long as nothing else has begun."""
         self._waiting: deque[Item] = deque()
         self._opened: Item | None = None
         self._calls: dict[int, Call] = {}
@@ -80,12 +82,17 @@ class ResponsesEncoder:
         if not isinstance(choice, dict) or choice.get("index"):  # there is one answer in this API
             return
         delta = choice.get("delta")
-        if isinstance(delta, dict):
-            self._take_delta(delta, choice)
+        if isinstance(delta, dict) and delta:
+            text = delta.get("content")
+            if self._voice and len(delta) == 1 and isinstance(text, str) and not choice.get("logprobs"):
+                self._voice.add(text)  # nearly every chunk of a stream
+            else:
+                self._take_delta(delta, choice)
         if isinstance(finish := choice.get("finish_reason"), str) and finish:
             self._finish = finish
 
     def _take_delta(self, delta: Body, choice: Body) -> None:
+        self._voice = None
         if thought := thought_in(delta):
             self._thoughts().add(thought)
         if blocks := _dicts(delta.get("thinking_blocks")):
@@ -94,15 +101,17 @@ class ResponsesEncoder:
             self._say(text if isinstance(text, str) else _text_in(text), choice)
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             self._message().part("refusal").add(refusal)
+            self._voice = None
         for annotation in _dicts(delta.get("annotations")):
             self._message().part("output_text").cite(_flat(annotation))
         for piece in _dicts(delta.get("tool_calls")):
             self._call(piece)
+            self._voice = None
 
     def _say(self, text: str, choice: Body) -> None:
         if not text:
             return
-        part = self._message().part("output_text")
+        part = self._voice = self._message().part("output_text")
         part.add(text)
         if odds := choice.get("logprobs"):
             part.add_odds(odds_in(odds))
@@ -168,6 +177,8 @@ def thought_in(delta: Body) -> str:
     for name in ("reasoning_content", "reasoning"):
         if isinstance(thought := delta.get(name), str) and thought:
             return thought
+    if delta.keys().isdisjoint(("reasoning_details", "thinking_blocks")):
+        return ""
     details = [*_dicts(delta.get("reasoning_details")), *_dicts(delta.get("thinking_blocks"))]
     texts = (next(filter(None, map(detail.get, ("text", "summary", "thinking"))), "") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))

@@ -139,7 +139,8 @@ def usage_as_chat(usage: Any) -> Mapping[str, Any] | None:
     """The usage in chat's words; what is of another kind stays as it is."""
     if not isinstance(usage, dict):
         return None
-    return {(_IN_CHAT[key] if key in _IN_CHAT else key): value for key, value in usage.items()}
+    told: dict[str, Any] = usage
+    return {_IN_CHAT.get(name, name): value for name, value in told.items()}
 
 
 _IN_CHAT = {
