@@ -14,6 +14,7 @@ import pytest
 from app.backends.litellm_client import LiteLLM
 from app.backends.litellm_errors import RULES, forget, problem
 from app.errors import (
+    BadRequest,
     ContextTooLong,
     GatewayError,
     RateLimited,
@@ -109,6 +110,33 @@ def test_a_class_is_ours(exceptions: Any, name: str, expected: type[GatewayError
     found = problem(litellm_says(exceptions, name), TARGET)
 
     assert (type(found), found.status) == (expected, status)
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "param"),
+    [
+        (
+            "x does not support parameters: ['top_k', 'n'], for model=y. To drop these, set `drop_params`",
+            "does not take: top_k, n",
+            "top_k",
+        ),
+        (
+            "x does not support parameters: {'user': 'me', 'dimensions': 3}, for model=y. To drop these, …",
+            "does not take: user, dimensions",
+            "user",
+        ),
+        ("Setting y is not supported. To drop these, set `drop_params`", "Setting y is not supported", None),
+    ],
+    ids=["a list", "with values", "words"],
+)
+def test_a_parameter_that_a_provider_lacks_is_named(
+    exceptions: Any, message: str, words: str, param: str | None
+) -> None:
+    found = problem(made(exceptions.UnsupportedParamsError, message), TARGET)
+
+    assert (type(found), found.code, found.param) == (BadRequest, "unsupported_parameter", param)
+    assert words in str(found)
+    assert "drop" not in str(found)
 
 
 def test_a_status_that_is_none_is_not_passed_on(exceptions: Any) -> None:
