@@ -79,7 +79,7 @@ def _of_channel(words: list[str]) -> Header:
     if channel not in CHANNELS:
         return Header("hide", why=UNKNOWN_CHANNEL)
     others = set(types) - {channel}
-    if len(others) > 1 or not others.isdisjoint(CHANNELS):
+    if len(others) > 1 or any(name in other for other in others for name in CHANNELS):
         return LOST
     return THINK if channel == "analysis" else SAY
 
@@ -115,6 +115,7 @@ def _readings(name: str) -> Iterator[str]:
 # ---------------------------------------------------------------------- text that no marker goes before
 
 _HEADER_WORDS = ("assistant", *CHANNELS, "to=", "json", "code")
+_STUCK = re.compile(rf"^(?:assistant)*(?:{'|'.join(CHANNELS)})?")
 _LONGEST = 200
 _STRIPPED = re.compile(r"\s*(?:assistant(?=analysis|commentary|final)|analysis|commentary\s*to=)")
 
@@ -125,7 +126,7 @@ def may_open(text: str) -> bool:
 
 
 def _may_be_header_word(word: str) -> bool:
-    rest = _ASSISTANT.sub("", word)
+    rest = _STUCK.sub("", word)
     return rest.startswith("to=") or any(known.startswith(rest) for known in _HEADER_WORDS)
 
 
@@ -137,4 +138,4 @@ def is_open(text: str) -> bool:
 
 def bare(text: str) -> Header:
     """What text is that has no header: an answer, unless it reads as if its markers had been taken out."""
-    return Header("hide", why=STRIPPED) if _STRIPPED.match(text) else SAY
+    return Header("hide", why=STRIPPED) if _STRIPPED.match(text, 0, _LONGEST) else SAY
