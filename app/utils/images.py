@@ -79,7 +79,10 @@ def to_fetch(body: Body, target: Target) -> list[Place]:
 
 
 def urls_in(body: Body) -> Iterator[Place]:
-    """Every URL in the messages (of Responses: the input), those of tools' results included."""
+    """Every URL in the messages, those of tools' results included.
+
+    Of Responses: in the input. Of Rerank: in query and documents.
+    """
     messages = body.get("messages")
     for number, message in enumerate(messages if isinstance(messages, list) else ()):
         if isinstance(message, dict):
@@ -88,6 +91,14 @@ def urls_in(body: Body) -> Iterator[Place]:
                     yield from _within(value, ("messages", number, key), False)
     if isinstance(items := body.get("input"), list):
         yield from _within(items, ("input",), False)
+    for key in ("query", "documents"):
+        if isinstance(given := body.get(key), dict | list):
+            yield from (place for place in _within(given, (key,), False) if not _is_data(place))
+
+
+def _is_data(place: Place) -> bool:
+    """Whether it only says where a document to be ranked comes from; parts of it are fetched, this is not."""
+    return place.path[0] == "documents" and len(place.path) == 3 and place.path[-1] in ("url", "uri")
 
 
 def _within(value: Any, path: Path, is_image: bool) -> Iterator[Place]:

@@ -278,7 +278,8 @@ class Story:
             yield Line(ERROR, f"the target says {as_json(chunk['error'])}")
         for piece in _dicts(chunk.get("choices")):
             choice = self._choices.setdefault(_hashable(piece.get("index")), _Choice())
-            yield from self._follow(choice, _dict(piece.get("delta")) or _dict(piece.get("message")))
+            said = _dict(piece.get("delta")) or _dict(piece.get("message")) or {"content": piece.get("text")}
+            yield from self._follow(choice, said)
             if finish := piece.get("finish_reason"):
                 choice.finish = str(finish)
                 yield from self._finish(choice)

@@ -164,6 +164,27 @@ def test_odd_bodies_hold_no_urls(body: dict[str, Any]) -> None:
     assert list(urls_in(body)) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        pytest.param({"documents": [{"image": HTTP}]}, ["documents[0].image"], id="a picture to be ranked"),
+        pytest.param(
+            {"documents": ["a", {"content": [{"type": "image_url", "image_url": {"url": HTTP}}]}]},
+            ["documents[1].content[0].image_url.url"],
+            id="a part of a document",
+        ),
+        pytest.param({"query": {"image": HTTP}}, ["query.image"], id="a picture that asks"),
+        pytest.param({"documents": [{"text": "a", "url": HTTP}]}, [], id="where a document comes from"),
+        pytest.param({"query": HTTP, "documents": [HTTP]}, [], id="texts"),
+        pytest.param({"prompt": HTTP, "input": [HTTP]}, [], id="texts of the other small APIs"),
+    ],
+)
+def test_the_pictures_of_a_ranking_are_found_and_what_is_only_said_is_not(
+    body: dict[str, Any], names: list[str]
+) -> None:
+    assert [place.name for place in urls_in(body)] == names
+
+
 def test_the_arguments_of_tool_calls_are_not_read() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": {"url": "file:///x"}}}
 

@@ -269,6 +269,12 @@ def test_text_is_told_at_the_end_with_its_finish_and_usage() -> None:
     ]
 
 
+def test_a_text_completion_is_told_like_an_answer() -> None:
+    pieces = ({"choices": [{"index": 0, "text": text, "finish_reason": None}]} for text in ("Hel", "lo"))
+
+    assert told(*pieces) == [Line(RESPONSE, "finish=None 5 characters: Hello")]
+
+
 def test_reasoning_is_summed_up_when_the_answer_begins() -> None:
     story = Story()
 
