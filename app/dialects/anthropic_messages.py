@@ -65,6 +65,7 @@ def parse_count(body: Any) -> Request:
         body=body,
         stream=body.get("stream") is True,
         as_chat=lambda: chat_body(body),
+        leaves_out=lambda: dropped_tools(body),
     )
 
 

@@ -82,14 +82,26 @@ class Blocks:
         self._out.append(self._delta + _CITATION + dumps(citation) + _END)
 
     def flush(self) -> None:
-        if self._pieces:
-            self._out.append(self._head + dumps("".join(self._pieces)) + _END)
-            self._pieces.clear()
+        """Writes what was added; half a character waits for its other half, or for the block's end."""
+        if not self._pieces:
+            return
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._pieces.append(text[-1])
+            text = text[:-1]
+        if text:
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self._out.append(self._head + dumps(text) + _END)
 
     def end(self) -> None:
         if not self.open:
             return
         self.flush()
+        if self._pieces:
+            self._tell(self._pieces.pop())
         if self.signature:
             self._out.append(self._delta + _SIGNATURE + dumps(self.signature) + _END)
             self.signature = ""

@@ -15,12 +15,10 @@ from app.dialects.anthropic_messages_tools import tool_fields
 from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps, loads
+from app.utils.messages_terms import without_billing
 
 SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "thinking")
 """Fields that chat bodies carry under the same name."""
-
-BILLING = "x-anthropic-billing-header:"
-"""How a line of the system prompt begins that changes with each request, and so spoils every prompt cache."""
 
 LONGEST_USER = 64
 """Characters that OpenAI takes to tell users apart."""
@@ -53,9 +51,7 @@ _NO_TEXT: Part = {"type": "text", "text": ""}
 
 
 def _without_billing(part: Part) -> Part:
-    if not str(part.get("text")).startswith(BILLING):
-        return part
-    return {"type": "text", "text": part["text"].partition("\n")[2]}
+    return {**part, "text": without_billing(part["text"])} if part["type"] == "text" else part
 
 
 def _messages(messages: list[Any]) -> Iterator[dict[str, Any]]:

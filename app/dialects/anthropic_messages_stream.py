@@ -23,6 +23,15 @@ _USUAL = frozenset({"role", "content", "reasoning_content", "tool_calls"})
 """What most deltas hold, and nothing that takes a closer look."""
 
 
+def _head(kind: Any) -> bytes:
+    return b"event: %b\ndata: " % str(kind).encode()
+
+
+_HEADS: dict[Any, bytes] = {
+    kind: _head(kind) for kind in ("content_block_delta", "content_block_start", "content_block_stop")
+}
+
+
 def failed(problem: GatewayError) -> bytes:
     return framed("error", dumps(error(problem)))
 
@@ -140,14 +149,14 @@ class Relayed:
     def feed(self, batch: Batch) -> bytes:
         out: list[bytes] = []
         for event in batch:
-            kind = event.get("type")
             if self._stage == "over":
                 break
+            kind = event.get("type")
             if kind != "content_block_delta":
                 self._notice(kind, event, out)
             if self._shift and isinstance(index := event.get("index"), int):
                 event = {**event, "index": index + self._shift}
-            out.append(framed(str(kind), dumps(event)))
+            out += (_HEADS.get(kind) or _head(kind), dumps(event), b"\n\n")
         return b"".join(out)
 
     def alive(self) -> bytes:

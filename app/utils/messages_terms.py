@@ -9,6 +9,17 @@ UNREADABLE = "INVALID_JSON"
 """The key under which a tool input that is no JSON object is kept as text, by Anthropic's own advice.
 Nothing is lost by it, and no tool takes it for what it was to be called with."""
 
+_BILLING = "x-anthropic-billing-header:"
+
+
+def without_billing(text: str) -> str:
+    """A system prompt's text without Claude Code's first line, which is another one with each request.
+
+    It spoils the prompt cache of every target but Anthropic's own.
+    """
+    return text.partition("\n")[2] if text.startswith(_BILLING) else text
+
+
 _STOPS = {
     "stop": "end_turn",
     "tool_calls": "tool_use",

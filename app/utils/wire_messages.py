@@ -6,17 +6,32 @@ than all of it. What the clients cannot do without is put in (`_mended`), nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from operator import is_
 from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
 from app.utils.answers import garbage, is_stream, json_in
-from app.utils.codec import dumps, loads
+from app.utils.codec import loads
 from app.utils.formatter import FAILED_FINISHES, broken, cut
-from app.utils.messages_terms import UNREADABLE, usage_in_chat
+from app.utils.messages_events import answer_of, events_of, newest
+from app.utils.messages_terms import usage_in_chat, without_billing
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.sse import DONE, SSEReader
+
+__all__ = [
+    "PATH",
+    "answer_in",
+    "answer_of",
+    "checks_signatures",
+    "events_in",
+    "events_of",
+    "finished",
+    "follow",
+    "headers",
+    "is_whole",
+    "prepared_native",
+]
 
 PATH = "/messages"
 
@@ -37,15 +52,40 @@ def headers(target: Target) -> dict[str, str]:
 
 
 def prepared_native(body: Body, target: Target) -> Body:
-    """The body without what the target would refuse in the model's own turns.
+    """The body without what the target would refuse or stumble over; the same object if that is nothing.
 
-    Empty text, and for those who check signatures thoughts that another model had: they carry
-    an empty one here.
+    Of the model's own turns empty text goes, and for Claude, who checks signatures, thoughts that
+    another model had: they carry an empty one here. For all others the system prompt's changing line goes.
     """
     checks = checks_signatures(target)
+    changed: Body = {}
     kept = [it for message in body["messages"] if (it := _message_kept(message, checks)) is not None]
-    same = all(new is old for new, old in zip(kept, body["messages"], strict=False))
-    return body if same and len(kept) == len(body["messages"]) else {**body, "messages": kept}
+    if not _are_same(kept, body["messages"]):
+        changed["messages"] = kept
+    if not checks and (system := _system_kept(body.get("system"))) is not body.get("system"):
+        changed["system"] = system
+    return {**body, **changed} if changed else body
+
+
+def _are_same(new: list[Any], old: list[Any]) -> bool:
+    return len(new) == len(old) and all(map(is_, new, old))
+
+
+def _system_kept(system: Any) -> Any:
+    if isinstance(system, str):
+        kept = without_billing(system)
+        return system if kept == system else kept
+    if not isinstance(system, list):
+        return system
+    blocks = [it for block in system if (it := _system_block_kept(block)) is not None]
+    return system if _are_same(blocks, system) else blocks
+
+
+def _system_block_kept(block: Any) -> Any:
+    text = block.get("text") if isinstance(block, dict) else None
+    if not isinstance(text, str) or (kept := without_billing(text)) == text:
+        return block
+    return {**block, "text": kept} if kept else None
 
 
 def checks_signatures(target: Target) -> bool:
@@ -61,7 +101,7 @@ def _message_kept(message: Any, checks: bool) -> Any:
     kept = [block for block in content if _may_go_on(block, checks)]
     if checks:
         kept = [_without_own_citations(block) for block in kept]
-    if len(kept) == len(content) and all(new is old for new, old in zip(kept, content, strict=True)):
+    if _are_same(kept, content):
         return message
     return {**message, "content": kept} if kept else None
 
@@ -132,111 +172,6 @@ def _gathered(body: bytes, target: Target) -> Answer:
     if not is_whole(answer):
         raise cut(target)
     return answer
-
-
-# ─── from one to the other ───────────────────────────────────────────────────────────────────────
-
-
-def events_of(answer: Answer) -> Batch:
-    """A message as the events of a stream: for a target that ignores `stream`."""
-    begun: Answer = {"content": [], "stop_reason": None, "stop_sequence": None}
-    events: Batch = [{"type": "message_start", "message": {**answer, **begun}}]
-    for index, block in enumerate(it for it in answer["content"] if isinstance(it, dict)):
-        events += _block_events(index, block)
-    stop = {key: answer.get(key) for key in ("stop_reason", "stop_sequence")}
-    usage = answer.get("usage")
-    events.append({"type": "message_delta", "delta": stop, "usage": usage if isinstance(usage, dict) else {}})
-    return [*events, {"type": "message_stop"}]
-
-
-def _block_events(index: int, block: dict[str, Any]) -> Iterator[Event]:
-    begun, deltas = _taken_apart(block)
-    yield {"type": "content_block_start", "index": index, "content_block": begun}
-    for delta in deltas:
-        yield {"type": "content_block_delta", "index": index, "delta": delta}
-    yield {"type": "content_block_stop", "index": index}
-
-
-def _taken_apart(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A block as it begins, and the pieces that make it whole."""
-    match block:
-        case {"type": "text", "text": str(text)}:
-            said = block.get("citations")
-            citations = [it for it in said if isinstance(it, dict)] if isinstance(said, list) else []
-            cited = [{"type": "citations_delta", "citation": it} for it in citations]
-            begun = {**block, "text": "", **({"citations": []} if citations else {})}
-            return begun, [{"type": "text_delta", "text": text}, *cited]
-        case {"type": "thinking", "thinking": str(thinking)}:
-            deltas: list[dict[str, Any]] = [{"type": "thinking_delta", "thinking": thinking}]
-            if signature := block.get("signature"):
-                deltas.append({"type": "signature_delta", "signature": signature})
-            return {**block, "thinking": "", "signature": ""}, deltas
-        case {"type": str(kind), "input": dict(given)} if kind.endswith("tool_use"):
-            pieces = [{"type": "input_json_delta", "partial_json": dumps(given).decode()}]
-            return {**block, "input": {}}, pieces
-    return block, []
-
-
-def answer_of(batches: Iterable[Batch]) -> Answer:
-    """The message that a stream spells: for a target that streams whether asked to or not."""
-    answer: Answer = {}
-    blocks: dict[str, dict[str, Any]] = {}
-    inputs: dict[str, list[str]] = {}
-    for event in (event for batch in batches for event in batch):
-        index = str(event.get("index"))  # a key, whatever it is
-        match event:
-            case {"type": "message_start", "message": dict(message)}:
-                answer.update(message)
-            case {"type": "content_block_start", "content_block": dict(block)}:
-                blocks[index] = {**block}
-            case {"type": "content_block_delta", "delta": {"partial_json": str(piece)}}:
-                inputs.setdefault(index, []).append(piece)
-            case {"type": "content_block_delta", "delta": dict(delta)}:
-                _continue(blocks.setdefault(index, {}), delta)
-            case {"type": "message_delta"}:
-                _stop(answer, event)
-    for index, pieces in inputs.items():
-        block = blocks.setdefault(index, {})
-        block["input"] = _input("".join(pieces), block.get("input"))
-    begun = answer.get("content")
-    answer["content"] = [*(begun if isinstance(begun, list) else ()), *blocks.values()]
-    return answer
-
-
-def _continue(block: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Adds a piece to its block: texts grow, citations are a list, of anything else the newest counts."""
-    if "citation" in delta:
-        known = block.get("citations")
-        block["citations"] = [*(known if isinstance(known, list) else ()), delta["citation"]]
-        return
-    for key, piece in delta.items():
-        if key != "type":
-            known = block.get(key)
-            block[key] = known + piece if isinstance(known, str) and isinstance(piece, str) else piece
-
-
-def _input(text: str, begun: Any) -> Any:
-    """A tool's input from its pieces; half of one is kept as text."""
-    if not text.strip():
-        return begun if begun is not None else {}
-    try:
-        return loads(text)
-    except ValueError:
-        return {UNREADABLE: text}
-
-
-def _stop(answer: Answer, event: Event) -> None:
-    delta, usage = event.get("delta"), event.get("usage")
-    if isinstance(delta, dict):
-        answer.update(delta)
-    if isinstance(usage, dict):
-        begun = answer.get("usage")
-        answer["usage"] = _newest(begun if isinstance(begun, dict) else {}, usage)
-
-
-def _newest(usage: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """Usage is told at the start and, as a total, at the end; null there says nothing."""
-    return usage | {key: value for key, value in newer.items() if value is not None or key not in usage}
 
 
 def is_whole(answer: Answer) -> bool:
@@ -319,7 +254,7 @@ class MessageStream:
 
     def _note(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self._usage = _newest(self._usage, usage)
+            self._usage = newest(self._usage, usage)
             self._trace.usage = usage_in_chat(self._usage)
 
 

@@ -313,6 +313,18 @@ def test_the_pieces_that_a_batch_brings_for_a_block_are_one_event() -> None:
     ]
 
 
+def test_half_a_character_waits_for_its_other_half_or_the_end() -> None:
+    it = encoder(ASKED, SERVED)
+    batches = [[chunk("A\ud83d")], [chunk("\ude00B")], [chunk("\ud83d")]]
+    streams = [*map(it.feed, batches), it.alive(), it.close()]
+    pieces = [
+        [event["delta"]["text"] for event in frames(stream) if event["type"] == "content_block_delta"]
+        for stream in streams
+    ]
+
+    assert pieces == [["A"], ["😀B"], [], [""], ["\ud83d"]]
+
+
 def test_a_message_begins_with_its_alias_and_the_estimate_of_its_tokens_and_a_ping() -> None:
     it = encoder(ASKED, SERVED)
     first, second, *_ = frames(it.feed([delta(role="assistant"), chunk("A")]))

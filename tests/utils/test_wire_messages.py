@@ -120,6 +120,28 @@ def test_a_turn_of_which_nothing_is_left_is_left_out() -> None:
     assert made == {"messages": [user, user], "x": 1}
 
 
+BILLING = "x-anthropic-billing-header: cc_version=2.1; cch=1a2b;"
+
+
+@pytest.mark.parametrize(
+    ("system", "kept"),
+    [
+        pytest.param("Be brief.", "Be brief.", id="text"),
+        pytest.param(f"{BILLING}\nBe brief.", "Be brief.", id="a line of a text"),
+        pytest.param([text(BILLING), text("A"), "odd"], [text("A"), "odd"], id="a block"),
+        pytest.param([text(f"{BILLING}\nB", x=1), text("A")], [text("B", x=1), text("A")], id="half a block"),
+        pytest.param([text("A")], [text("A")], id="no such line"),
+        pytest.param(None, None, id="none"),
+    ],
+)
+def test_the_line_that_changes_each_time_goes_to_claude_only(system: Any, kept: Any) -> None:
+    body = {"messages": [], "system": system}
+
+    assert wire_messages.prepared_native(body, target(model="claude-x")) is body
+    assert wire_messages.prepared_native(body, TARGET) == {"messages": [], "system": kept}
+    assert (wire_messages.prepared_native(body, TARGET) is body) == (kept == system)
+
+
 # ─── answers ─────────────────────────────────────────────────────────────────────────────────────
 
 USAGE: Json = {"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 7}
