@@ -104,6 +104,8 @@ class Gateway:
         body = self._inline_images(body, target, client.alive)
         if trace.view:
             trace.view.target(target, body, way)
+            if way.wire != request.dialect:
+                trace.view.left_out(request.leaves_out())
         deadline = trace.started + target.timeouts.total
         return Call(target, body, client, trace, deadline, way.wire), way, collector
 

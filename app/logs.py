@@ -29,7 +29,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, ParamSpec, Protocol, TextIO
 
 import orjson
@@ -41,6 +41,7 @@ from app.utils.masking import Masker
 from app.utils.preview import (
     CHUNK,
     ERROR,
+    TARGET,
     Line,
     Story,
     as_json,
@@ -661,6 +662,14 @@ class DebugView:
     def target(self, target: Target, body: Body, way: object) -> None:
         """Where it goes, by which way and why, and the body that is sent there."""
         self._say(target_lines(target.name, target.base_url, body, str(way)))
+
+    @_harmless
+    def left_out(self, names: Sequence[str]) -> None:
+        """What the target is not told, because chat has no word for it."""
+        if names:
+            self._say(
+                [Line(TARGET, f"left out, for chat cannot say it: {preview(', '.join(names), 600, 500)}")]
+            )
 
     @_harmless
     def received(self, batch: Batch) -> None:

@@ -6,7 +6,7 @@ so that a field nobody here has heard of still arrives. Everything else is a fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -140,6 +140,8 @@ class Request:
     """Makes the same request as a body of Chat Completions; raises BadRequest where that cannot be."""
     include_usage: bool = True
     """Whether the client asked for the usage chunk of a stream (chat); other dialects always tell usage."""
+    leaves_out: Callable[[], Sequence[str]] = tuple
+    """What `as_chat` drops because chat cannot say it, by name, for the debug log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class View(Protocol):
     """Sees a request at DEBUG; never raises, never changes what it sees."""
 
     def target(self, target: Target, body: Body, way: object) -> None: ...
+    def left_out(self, names: Sequence[str]) -> None: ...
     def received(self, batch: Batch) -> None: ...
     def sent(self, batch: Batch) -> None: ...
     def response(self, answer: Answer | None = None) -> None: ...

@@ -991,3 +991,18 @@ def test_uncaught_exceptions_of_greenlets_threads_and_the_program_are_masked() -
     assert done.stderr.count("RuntimeError: *** x-api-key: ***") == 3
     assert "canary" not in done.stderr.replace('"canary-1 x-api-key', "")
     assert done.stdout == ""
+
+
+def test_the_view_says_by_which_way_and_why_and_what_chat_could_not_say(configured: Configure) -> None:
+    stream = configured("DEBUG")
+    view = logs.debug_view(CLIENT)
+    assert view
+
+    view.target(TARGET, {"model": "glm-4.7"}, "relay chat: the target does not speak messages")
+    view.left_out([])
+    view.left_out(["web_search", "metadata"])
+
+    lines = [line for line in stream.getvalue().splitlines() if "[TARGET]" in line]
+    assert "by relay chat: the target does not speak messages" in lines[-3]
+    assert "left out, for chat cannot say it: web_search, metadata" in lines[-1]
+    assert len(lines) == 4

@@ -69,7 +69,14 @@ def parse(body: Any) -> ResponsesRequest:
             "'background' is not supported here: leave it out and stream the answer", param="background"
         )
     stream = body.get("stream") is True
-    return ResponsesRequest("responses", model, body, stream, as_chat=partial(chat_body, body))
+    return ResponsesRequest(
+        "responses",
+        model,
+        body,
+        stream,
+        as_chat=partial(chat_body, body),
+        leaves_out=partial(dropped, body),
+    )
 
 
 def _check_input(body: Body) -> None:

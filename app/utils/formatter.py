@@ -7,6 +7,8 @@ from typing import Any
 
 from app.errors import GatewayError, UpstreamCut, UpstreamFailed
 from app.types import Answer, Batch, Body, Chunk, Completion, Target, Trace
+from app.utils.codec import dumps
+from app.utils.messages_terms import UNREADABLE
 from app.utils.tool_schemas import takes_a_subset, with_plain_tools
 
 # What LiteLLM (here, or as a proxy further up) takes as orders from a body: where to call, with
@@ -38,11 +40,51 @@ def prepared(body: Body, target: Target, stream: bool = False, include_usage: bo
         if all(body.get(name) is None for name in (key, _SAME.get(key, key))):
             body[key] = value
     body.update(target.extra_body)
+    body["messages"] = with_whole_arguments(body["messages"])
     if takes_a_subset(target):
         body = with_plain_tools(body)
     if stream and target.stream_usage and not include_usage:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return body
+
+
+def with_whole_arguments(messages: list[Any]) -> list[Any]:
+    """The messages with arguments that are JSON; the same list if all are.
+
+    A call that `max_tokens` cut off comes back with the history, and llama-server answers 500 to it.
+    """
+    broken = {at: message for at, message in enumerate(messages) if any(map(_is_broken, calls_of(message)))}
+    if not broken:
+        return messages
+    return [_mended(message) if at in broken else message for at, message in enumerate(messages)]
+
+
+def _mended(message: dict[str, Any]) -> dict[str, Any]:
+    calls = [
+        {**call, "function": {**call["function"], "arguments": _as_object(call["function"]["arguments"])}}
+        if _is_broken(call)
+        else call
+        for call in message["tool_calls"]
+    ]
+    return {**message, "tool_calls": calls}
+
+
+def _is_broken(call: Any) -> bool:
+    """Whether arguments are no object. One that was cut off does not end with a brace, as a rule."""
+    function = call.get("function") if isinstance(call, dict) else None
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    if not isinstance(arguments, str) or arguments[-1:] == "}":
+        return False
+    return not arguments.rstrip().endswith("}")
+
+
+def _as_object(arguments: str) -> str:
+    return dumps({UNREADABLE: arguments} if arguments.strip() else {}).decode()
+
+
+def calls_of(message: Any) -> list[Any]:
+    calls = message.get("tool_calls") if isinstance(message, dict) else None
+    return calls if isinstance(calls, list) else []
 
 
 def renamed(body: Body, target: Target) -> Body:

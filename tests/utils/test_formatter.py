@@ -131,6 +131,28 @@ def test_the_clients_own_body_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        pytest.param('{"a": 1}', '{"a": 1}', id="whole"),
+        pytest.param('{"a": 1}\n', '{"a": 1}\n', id="whole, and a blank"),
+        pytest.param('{"a": "b', '{"INVALID_JSON":"{\\"a\\": \\"b"}', id="cut off"),
+        pytest.param("", "{}", id="none"),
+    ],
+)
+def test_arguments_that_were_cut_off_go_on_as_json(arguments: str, sent: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    said = [
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": ""},
+    ]
+    body = body_for(request(messages=said), target())
+
+    assert body["messages"][0]["tool_calls"][0]["function"]["arguments"] == sent
+    assert body["messages"][1] is said[1]
+    assert call["function"] == {"name": "f", "arguments": arguments}
+
+
+@pytest.mark.parametrize(
     ("where", "kept"),
     [
         pytest.param({}, {}, id="a target that wants none"),
