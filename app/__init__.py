@@ -26,6 +26,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from flask import Flask
 
     from app import logs
+    from app.backends.counting import Counting
     from app.backends.http import Http
     from app.backends.image_fetch import inline_images
     from app.backends.kept_answers import KeptAnswers
@@ -42,6 +43,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
         access,
         chat,
         completions,
+        count_tokens,
         embeddings,
         failures,
         health,
@@ -55,15 +57,17 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
 
     logs.prepare()
     via = f"1.1 localcode-{settings.instance}"
+    http = Http()
     litellm = LiteLLM(via)
     backends: dict[CarrierName, Backend] = {
-        "relay": Retrying(Relay(Http(), via)),
+        "relay": Retrying(Relay(http, via)),
         "litellm": Retrying(litellm),
     }
     store = open_store(settings.home, settings.state_url)
     writer = Writer(store)  # for what no event may wait for
     memory = responses.Memory(KeptAnswers(store), Sealer.of(settings.home, store))
     gateway = Gateway(catalog, backends, inline_images, Ledger(writer))
+    counting = Counting(http, via)
 
     def renew(catalog: Catalog) -> None:
         logs.learn(catalog.secrets)
@@ -76,10 +80,12 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.wsgi_app = paths.single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-    app.extensions.update(gateway=gateway, memory=memory, renew=renew, close=writer.close)
+    app.extensions.update(
+        gateway=gateway, memory=memory, counting=counting, renew=renew, close=writer.close
+    )
     access.guard(app, settings, via)
     failures.handle(app)
-    for room in (health, models, chat, messages, responses, completions, embeddings, rerank):
+    for room in (health, models, chat, messages, responses, count_tokens, completions, embeddings, rerank):
         blueprint = room.bp
         app.register_blueprint(blueprint)
         app.register_blueprint(blueprint, name=f"v1_{blueprint.name}", url_prefix="/v1")
