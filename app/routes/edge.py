@@ -156,12 +156,11 @@ class EventBody:
         feed = self._encoder.feed
         spoken = self._now()
         for batch in self._stream:
-            if batch:
-                if data := feed(batch):  # chunked coding takes an empty piece for the end
-                    yield data
-                    spoken = self._now()
-            elif self._now() - spoken >= KEEP_ALIVE:
-                yield self._encoder.alive()
+            data = feed(batch) if batch else b""  # also of a batch nothing may go out yet
+            if not data and self._now() - spoken >= KEEP_ALIVE:
+                data = self._encoder.alive()
+            if data:
+                yield data
                 spoken = self._now()
         last = self._encoder.close()
         if self._encoder.answer is not None:
