@@ -155,6 +155,7 @@ class Careful(Store):
         self._open = open
         self._place = place
         self._clock = clock
+        self._opening = threading.Lock()
         self._store: Store | None = None
         self._memory = Memory()
         self._away = False
@@ -201,10 +202,10 @@ class Careful(Store):
         return done
 
     def _opened(self) -> Store:
-        store = self._store
-        if store is None:  # making it twice does no harm: it opens nothing before it is asked
-            store = self._store = self._open()
-        return store
+        with self._opening:
+            if self._store is None:
+                self._store = self._open()
+            return self._store
 
     def _welcome(self) -> None:
         for room, rows in self._memory.taken().items():

@@ -208,12 +208,14 @@ class Restored:
 def gaps(body: Body, scope: str, target: Target) -> list[Gap]:
     """The turns of a request that lack what the target wants back."""
     wanted = wants(target)
+    if not wanted:
+        return []
     turns = [
         (place, message)
         for place, message in enumerate(body.get("messages") or ())
         if _role(message) == "assistant"
     ]
-    if not wanted or not any(_lacks(message, wanted) for _, message in turns):
+    if not any(_lacks(message, wanted) for _, message in turns):
         return []
     naming = Naming(scope, target)
     named = [(place, message, naming.names(message)) for place, message in turns]

@@ -1,6 +1,6 @@
 """An answer's turn as its chunks spell it, as far as somebody may want it back. Pure.
 
-Nearly every chunk brings a piece of text and nothing else, and is done with at once.
+Nearly every chunk brings a piece of text or of a thought and nothing else, and is done with at once.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.types import Batch, Completion
-from app.utils.ledger import Message, Wants, reasoning_in
+from app.utils.ledger import Message, Wants
 
-_TEXT = frozenset({"content", "role"})
+_RARE = frozenset({"tool_calls", "thinking_blocks", "extra_content"})
 
 
 class Reading:
@@ -33,7 +33,9 @@ class Reading:
                         continue
                     if text := delta.get("content"):
                         self._texts.append(text)
-                    if not _TEXT.issuperset(delta):
+                    if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+                        self._thoughts.append(thought)
+                    if not _RARE.isdisjoint(delta):
                         self._read(delta)
             except (AttributeError, KeyError, TypeError):
                 continue  # no chunk of chat, or one without an answer in it
@@ -51,8 +53,6 @@ class Reading:
         return {**turn, "tool_calls": calls} if calls else turn
 
     def _read(self, delta: dict[str, Any]) -> None:
-        if self._wanted.reasoning and (thoughts := reasoning_in(delta)):
-            self._thoughts.append(thoughts)
         if self._wanted.thinking:
             self._blocks.feed(delta.get("thinking_blocks"))
         for piece in _dicts(delta.get("tool_calls")):

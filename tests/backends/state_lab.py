@@ -68,12 +68,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def redis_server(directory: Path, *options: str) -> Iterator[str]:
-    """A Redis that keeps nothing, on a port of its own; its URL."""
+def redis_server(directory: Path, *options: str, port: int = 0) -> Iterator[str]:
+    """A Redis that keeps nothing, on a port of its own if none is named; its URL."""
     command = shutil.which("redis-server")
     if command is None:
         pytest.fail("there is no redis-server: scripts/install-packages.sh installs it")
-    port = free_port()
+    port = port or free_port()
     words = [command, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with (directory / "redis.log").open("w") as log:
         process = subprocess.Popen([*words, *options], stdout=log, stderr=log, cwd=directory)
