@@ -80,7 +80,7 @@ class Frames:
 
     def __init__(self, library: Any, encoding: Any) -> None:
         self._library = library
-        self._encoding = encoding
+        self.encoding = encoding
         self.system = lru_cache(64)(self._system)
         self.developer = lru_cache(32)(self._developer)
         self.around = lru_cache(1024)(self._around)
@@ -127,7 +127,7 @@ class Frames:
     def _written(self, message: Any, has_functions: bool = False) -> str:
         options = self._library.RenderOptions(conversation_has_function_tools=has_functions)
         try:
-            return str(self._encoding.decode(self._encoding.render(message, options)))
+            return str(self.encoding.decode(self.encoding.render(message, options)))
         except (self._library.HarmonyError, ValueError) as problem:
             raise BadRequest(f"the tools cannot be written as Harmony: {problem}", param="tools") from None
 

@@ -97,7 +97,7 @@ class HarmonyChat:
         finish = raw.get("finish_reason")
         if choice.over or (isinstance(finish, str) and finish):
             deltas, finish = choice.close(finish if isinstance(finish, str) else None)
-            if choice.unreadable:
+            if choice.unreadable and finish != "length":
                 raise unreadable(self._target, choice.unreadable)
             chunks += [_chunk(usual, index, delta) for delta in deltas]
             chunks.append(_chunk(usual, index, {}, finish, raw, choice.stopped))

@@ -233,6 +233,13 @@ def test_a_turn_of_which_nothing_is_left_is_an_error(raw: str, words: str) -> No
     assert "zebra" not in str(problem.value)
 
 
+@pytest.mark.parametrize("raw", ["<|channel|>ana", "<|channel|>??<|message|>x", "analysis", "analysisHm", ""])
+def test_a_turn_that_was_cut_off_early_is_only_short(raw: str) -> None:
+    choice = answer(text(raw, "length"))["choices"][0]
+
+    assert (choice["message"]["content"], choice["finish_reason"]) == (None, "length")
+
+
 def test_what_was_hidden_is_counted_by_reason() -> None:
     chat = reading()
     spoilt = f"<|channel|>??<|message|>zebra<|end|>{FINAL}Hi<|return|>"
