@@ -22,7 +22,9 @@ Delta: TypeAlias = dict[str, Any]
 UNREADABLE = "harmony_unreadable"
 """The error code of a turn that nothing can be made of."""
 
-_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
+_THOUGHTS = frozenset(
+    {"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields"}
+)
 _TELLTALE = frozenset({"__verbose", "content", "tokens", "prompt", "generation_settings"})
 _OF_CHOICE = ("stop_reason",)
 """What else a choice may hold that goes on to the client."""

@@ -186,7 +186,7 @@ def test_chat_that_its_server_has_read_passes() -> None:
     assert came[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
-@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "provider_specific_fields"])
 def test_thoughts_that_its_server_has_read_are_dropped_too(field: str) -> None:
     thought: dict[str, Any] = {field: "Hm"}
     came = [delta(**thought), chunk("Hello"), delta("stop")]
