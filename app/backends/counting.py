@@ -85,7 +85,8 @@ class Counting:
             return
         self._bills += 1
         if self._ratio(target).bills < LESSONS or self._bills % SOMETIMES == 0:
-            threading.Thread(target=self._learn, args=(target, body, billed), daemon=True).start()
+            lesson = (target, body, billed)
+            threading.Thread(target=self._learn, args=lesson, name="learn-tokens", daemon=True).start()
 
     # what the target says
 
@@ -100,7 +101,7 @@ class Counting:
             return None
         trace.way = f"counted by the target ({wire})"
         try:
-            return self._ask(Call(target, body, client, trace, self._now() + PATIENCE.total, wire))
+            return self._ask(Call(target, body, client, trace, time.monotonic() + PATIENCE.total, wire))
         except (UpstreamError, RateLimited) as problem:
             if isinstance(problem, UpstreamRefused) and problem.status not in NO_SUCH_PATH:
                 raise
