@@ -19,6 +19,7 @@ need node nodejs
 need npm npm
 need cmake cmake
 need c++ g++
+need redis-server redis-server
 command -v make >/dev/null || need ninja ninja-build
 ! command -v python3 >/dev/null || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 

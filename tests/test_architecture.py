@@ -40,6 +40,7 @@ AT_HOME = {
     "httpx": {"backends"},
     "httpcore": {"backends"},
     "httptools": {"backends"},
+    "tiktoken": {"backends"},
     "requests": {"backends"},
     "urllib3": {"backends"},
     "socket": {"backends"},
@@ -51,7 +52,10 @@ AT_HOME = {
     "yaml": {"config"},
     "pyjson5": {"config"},
     "dotenv": {"config"},
-    "pathlib": {"config", "cli"},
+    "pathlib": {"backends", "config", "cli"},
+    "sqlite3": {"backends"},
+    "redis": {"backends"},
+    "cryptography": {"backends"},
     "click": {"cli"},
     "subprocess": set[str](),
     "asyncio": set[str](),
@@ -202,4 +206,4 @@ create_app(read_settings({}), Catalog(Path("opencode.json"), {}, ()))
     loaded = loaded_by(made)
 
     assert "flask" in loaded
-    assert loaded & {"litellm", "requests", "openai", "yaml", "pandas", "numpy"} == set()
+    assert loaded & {"litellm", "tiktoken", "requests", "openai", "yaml", "pandas", "numpy"} == set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from app.backends.state import MEGABYTE, Room, Store
+from app.backends.state_store import MEGABYTE, Room, Store
 from app.types import Answer
 from app.utils.codec import dumps, loads
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.backends.state import MEGABYTE, Room, Store
+from app.backends.state_store import MEGABYTE, Room, Store
 from app.types import Batch, Body, Completion, Target
 from app.utils.ledger import Message, Restored, filled, gaps, rows_of, wants
 from app.utils.ledger_reading import Reading, turn_in

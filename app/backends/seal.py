@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from app.backends.state import FOR_EVER, Room, Store
+from app.backends.state_store import FOR_EVER, Room, Store
 from app.utils.codec import dumps, loads
 
 MARK = "lc1."

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.backends.apart import Apart
-from app.backends.state import FOR_EVER, Room, Store
+from app.backends.state_store import FOR_EVER, Room, Store
 
 WAIT = 0.5
 """Seconds for a connection, and again for an answer: a Redis that is away costs a request one second."""

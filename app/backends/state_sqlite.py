@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from app.backends.apart import Apart
-from app.backends.state import MEGABYTE, Room, Store
+from app.backends.state_store import MEGABYTE, Room, Store
 from app.utils.codec import dumps
 
 T = TypeVar("T")

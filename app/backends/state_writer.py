@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from app.backends.state import MEGABYTE, Room, Store
+from app.backends.state_store import MEGABYTE, Room, Store
 
 MOST_WAITING = 16 * MEGABYTE
 """Bytes that may wait to be written. Beyond them the oldest are lost, for a writer must not wait."""

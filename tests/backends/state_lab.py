@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.backends.state import Memory, Room, Store
+from app.backends.state_store import Memory, Room, Store
 
 ROOM = Room("room", most_rows=1000, most_bytes=1_000_000, seconds=60)
 OTHER = Room("other", most_rows=1000, most_bytes=1_000_000, seconds=60)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.backends.kept_answers import ANSWERS, KeptAnswers
-from app.backends.state import Memory, open_store
+from app.backends.state import open_store
+from app.backends.state_store import Memory
 from tests.backends.state_lab import Clock
 
 Json = dict[str, Any]

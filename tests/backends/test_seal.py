@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.backends.seal import MARK, Sealer, key_in_file
-from app.backends.state import Careful, Memory
+from app.backends.state import Careful
+from app.backends.state_store import Memory
 from tests.backends.state_lab import Clock, Frail
 
 ROOT = Path(__file__).parents[2]
@@ -192,7 +193,7 @@ def test_the_cipher_is_not_loaded_before_it_is_needed() -> None:
 import sys
 from pathlib import Path
 from app.backends.seal import Sealer
-from app.backends.state import Memory
+from app.backends.state_store import Memory
 sealer = Sealer.of(Path("/nonexistent"), Memory())
 sealer.open("nothing of ours")
 assert not [name for name in sys.modules if name.split(".")[0] in ("cryptography", "sqlite3", "redis")]

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.backends.state import FOR_EVER, PAUSE, Careful, Memory, Room, Store, open_store
+from app.backends.state import PAUSE, Careful, open_store
 from app.backends.state_redis import Redis
 from app.backends.state_sqlite import Sqlite
+from app.backends.state_store import FOR_EVER, Memory, Room, Store
 from app.backends.state_writer import Writer
 from tests.backends.state_lab import OTHER, ROOM, Clock, Frail, redis_server
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from app.backends.state import FOR_EVER, PAUSE, Careful, Room, open_store
+from app.backends.state import PAUSE, Careful, open_store
 from app.backends.state_redis import WAIT, Redis
+from app.backends.state_store import FOR_EVER, Room
 from app.backends.state_writer import Writer
 from tests.backends.state_lab import ROOM, Clock, free_port, redis_server
 

@@ -250,7 +250,7 @@ def test_threads_may_share_a_store(store: Sqlite) -> None:
 WORKER = """
 import sys
 from pathlib import Path
-from app.backends.state import Room
+from app.backends.state_store import Room
 from app.backends.state_sqlite import Sqlite
 path, name, count, most_rows = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 store = Sqlite(path)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.backends.state import Memory, Room
 from app.backends.state_sqlite import Sqlite
+from app.backends.state_store import Memory, Room
 from app.backends.state_writer import Writer
 from tests.backends.state_lab import OTHER, ROOM, Frail
 
