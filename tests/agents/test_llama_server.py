@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.gateway import ROOT, Gateway, config, free_port, running, stop
+from tests.agents.llama import LlamaServer, make_models, serving, until
+from tests.gateway import Gateway, config, free_port, running, stop
 
 pytestmark = pytest.mark.full
 
@@ -27,40 +25,15 @@ WEATHER = {
 }
 
 
-class LlamaServer:
-    """A llama-server that runs; `url` is without `/v1`."""
-
-    def __init__(self, model: Path, port: int = 0) -> None:
-        script = ROOT / "scripts" / "get-llama-server.sh"
-        binary = subprocess.run([script], check=True, capture_output=True, text=True).stdout.strip()
-        port = port or free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        # One thread that does not spin: two cores are shared with the tests.
-        command = [binary, "--model", str(model), "--alias", "wire-of-tiny", "--port", str(port), "-t", "1"]
-        command += ["--poll", "0", "-np", "1", "--cache-ram", "0", "--temp", "0", "--seed", "1"]
-        command += ["--no-ui", "--offline"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def slot(self) -> dict[str, Any]:
-        slots: list[dict[str, Any]] = requests.get(f"{self.url}/slots", timeout=10).json()
-        return slots[0]
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run([sys.executable, ROOT / "scripts" / "make_tiny_gguf.py", folder], check=True)
-    return folder
+    return make_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
 def llama(models: Path) -> Iterator[LlamaServer]:
-    server = LlamaServer(models / "tiny-chat.gguf")
-    try:
-        until(lambda: _answers(f"{server.url}/health"))
+    with serving(models / "tiny-chat.gguf") as server:
         yield server
-    finally:
-        stop(server.process)
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +42,6 @@ def gateway(llama: LlamaServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     settings = config(f"{llama.url}/v1", {"tiny": "wire-of-tiny", "lite": lite})
     with running(tmp_path_factory.mktemp("gateway"), settings) as gateway:
         yield gateway
-
-
-def until(true: Callable[[], bool], timeout: float = 60, every: float = 0.01) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(every)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.RequestException:
-        return False
 
 
 def ask(gateway: Gateway, alias: str, timeout: float = 60, **body: Any) -> requests.Response:
