@@ -27,6 +27,8 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
 
     from app import logs
     from app.backends.counting import Counting
+    from app.backends.harmony import Harmony
+    from app.backends.harmony_prompt import HarmonyPrompt
     from app.backends.http import Http
     from app.backends.image_fetch import inline_images
     from app.backends.kept_answers import KeptAnswers
@@ -60,7 +62,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     http = Http()
     litellm = LiteLLM(via)
     backends: dict[CarrierName, Backend] = {
-        "relay": Retrying(Relay(http, via)),
+        "relay": Retrying(Harmony(Relay(http, via), HarmonyPrompt())),
         "litellm": Retrying(litellm),
     }
     store = open_store(settings.home, settings.state_url)
@@ -80,9 +82,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.wsgi_app = paths.single_slashes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-    app.extensions.update(
-        gateway=gateway, memory=memory, counting=counting, renew=renew, close=writer.close
-    )
+    app.extensions.update(gateway=gateway, memory=memory, counting=counting, renew=renew, close=writer.close)
     access.guard(app, settings, via)
     failures.handle(app)
     for room in (health, models, chat, messages, responses, count_tokens, completions, embeddings, rerank):

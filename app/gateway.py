@@ -29,7 +29,7 @@ from app.types import (
     Trace,
 )
 from app.utils import reasoning
-from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted
+from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted, without_thoughts
 from app.utils.ledger import Restored, scope_of, wants
 from app.utils.model_resolver import resolve
 from app.utils.way import WITHOUT_CHAT, Way, way_of
@@ -80,6 +80,8 @@ class Gateway:
         answer = WIRES[way.wire].finished(answer, call.target, trace)
         if collector:
             collector.answer(answer)
+        if hides_thoughts(call.target):
+            answer = without_thoughts(answer) or answer
         return ServedAnswer(way.wire, answer)
 
     def stream(self, request: Request, client: Client, trace: Trace) -> ServedStream:
@@ -115,7 +117,7 @@ class Gateway:
         """What the target is asked, in the API that it is asked in, and who keeps what it will want back."""
         if way.wire in WITHOUT_CHAT:
             return renamed(request.body, target), None
-        decision = reasoning.decided(request.body, target)
+        decision = reasoning.decided({**target.defaults, **request.body}, target)
         trace.reasoning = str(decision or "")
         if way.wire != "chat":
             return native_body(request, target, way, decision), None
@@ -146,6 +148,11 @@ def shows_usage(request: Request) -> bool:
     return request.include_usage or request.dialect != "chat"
 
 
+def hides_thoughts(target: Target) -> bool:
+    """Whether the client is not to see what the model thought. The ledger is: tool loops go on from it."""
+    return target.harmony is not None and target.harmony.analysis == "drop"
+
+
 class ServedAnswer:
     """A whole answer under its alias, and the API that it is in."""
 
@@ -172,6 +179,7 @@ class ServedStream:
         self._follower = follower
         self._trace = trace
         self._collector = collector
+        self._hides = trace.target is not None and hides_thoughts(trace.target)
         self._view = trace.view
         self._first: Batch | None = self._begin()
         trace.first = time.monotonic()
@@ -212,6 +220,8 @@ class ServedStream:
         kept = self._follower.pass_on(batch)
         if self._collector:
             self._collector.feed(kept)
+        if self._hides:
+            kept = [left for chunk in kept if (left := without_thoughts(chunk))]
         if self._view:
             self._view.sent(kept)
         return kept

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.dialects import anthropic_messages
 from app.errors import (
     ClientLeft,
     GatewayError,
@@ -18,7 +19,8 @@ from app.errors import (
     UpstreamTimeout,
 )
 from app.gateway import Gateway, ServedStream
-from app.types import Batch, Body, Request, Target
+from app.types import Answer, Batch, Body, Harmony, Reasoning, Request, Target
+from app.utils.ledger import Restored
 from tests.fakes import (
     TICK,
     FakeBackend,
@@ -322,3 +324,155 @@ def test_odd_chunks_reach_the_client_and_break_nothing() -> None:
     stream, _ = streamed(*odd, delta(content="a"), finish())
 
     assert len([it for batch in stream for it in batch]) == len(odd) + 2
+
+
+# ─── what the model thought ──────────────────────────────────────────────────────────────────────
+
+
+class Book:
+    """A ledger that shows what it was shown."""
+
+    def __init__(self) -> None:
+        self.fed: Batch = []
+        self.ended = 0
+        self.scopes: list[str] = []
+
+    def restored(self, body: Body, scope: str, target: Target) -> Restored:
+        self.scopes.append(scope)
+        return Restored({**body, "restored": True}, ("a note",))
+
+    def collector(self, body: Body, scope: str, target: Target) -> Book:
+        return self
+
+    def feed(self, batch: Batch) -> None:
+        self.fed += batch
+
+    def answer(self, completion: Answer) -> None:
+        self.fed.append(completion)
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+THINKS = target(reasoning_field="reasoning_content")
+HIDES = target(reasoning_field="reasoning_content", harmony=Harmony(analysis="drop"))
+THOUGHT = [delta(role="assistant", reasoning_content="Hm"), delta(content="Hello"), finish()]
+
+
+@pytest.mark.parametrize(("where", "seen"), [(THINKS, True), (HIDES, False)], ids=["shown", "hidden"])
+def test_thoughts_are_shown_or_hidden_and_kept_for_the_target_either_way(where: Target, seen: bool) -> None:
+    book = Book()
+    gateway, _ = serving(*THOUGHT, where=where, ledger=book)
+    batches = list(gateway.stream(request(stream=True), client(), trace()))
+
+    assert ("Hm" in str(batches)) is seen
+    assert "Hm" in str(book.fed)
+    assert "Hello" in str(batches)
+    assert book.ended == 1
+
+
+@pytest.mark.parametrize(("where", "seen"), [(THINKS, True), (HIDES, False)], ids=["shown", "hidden"])
+def test_so_are_those_of_a_plain_answer(where: Target, seen: bool) -> None:
+    book = Book()
+    message = {"role": "assistant", "content": "Hello", "reasoning_content": "Hm"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    gateway, _ = serving(completion(choices=[choice]), where=where, ledger=book)
+    answer = gateway.complete(request(), client(), trace()).answer
+
+    assert ("Hm" in str(answer)) is seen
+    assert "Hm" in str(book.fed)
+
+
+def test_what_the_ledger_puts_back_is_sent_and_its_notes_are_logged() -> None:
+    gateway, backend = serving("Hello", where=THINKS, ledger=Book())
+    noted = trace()
+    gateway.complete(request(), client(), noted)
+
+    assert backend.calls[0].body["restored"] is True
+    assert noted.notes == ["a note"]
+
+
+def test_a_target_that_wants_nothing_back_costs_the_ledger_nothing() -> None:
+    book = Book()
+    gateway, _ = serving("Hello", where=target(), ledger=book)
+    gateway.complete(request(), client(), trace())
+
+    assert (book.scopes, book.fed) == ([], [])
+
+
+def test_a_client_that_leaves_before_the_end_leaves_nothing_in_the_ledger() -> None:
+    book = Book()
+    gateway, _ = serving(*THOUGHT, where=THINKS, ledger=book)
+    stream = gateway.stream(request(stream=True), client(), trace())
+    next(stream)
+    stream.close()
+
+    assert book.ended == 0
+
+
+# ─── other dialects ──────────────────────────────────────────────────────────────────────────────
+
+
+def asked_in_messages(**fields: Any) -> Request:
+    body: Body = {
+        "model": "alias",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "Hi"}],
+        **fields,
+    }
+    return anthropic_messages.parse(body)
+
+
+NATIVE = target(dialects=frozenset({"chat", "messages"}))
+MESSAGE = {"type": "message", "model": "wire-id", "content": [], "stop_reason": "end_turn"}
+
+
+def test_a_dialect_that_the_target_speaks_goes_through_as_it_is() -> None:
+    gateway, backend = serving(MESSAGE, where=NATIVE)
+    asked = asked_in_messages(unheard_of=[1], api_base="http://evil.test")
+    found = gateway.complete(asked, client(), trace())
+
+    assert (found.wire, found.answer["model"]) == ("messages", "alias")
+    assert backend.calls[0].wire == "messages"
+    assert "api_base" not in backend.calls[0].body
+    assert backend.calls[0].body["unheard_of"] == [1]
+
+
+def test_a_dialect_that_it_does_not_speak_is_asked_as_chat() -> None:
+    gateway, backend = serving("Hello")
+    found = gateway.complete(asked_in_messages(system="Be brief"), client(), trace())
+
+    assert (found.wire, found.answer["object"]) == ("chat", "chat.completion")
+    assert [message["role"] for message in backend.calls[0].body["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "value"),
+    [
+        (NATIVE, "output_config", {"effort": "low"}),
+        (target(), "reasoning_effort", "low"),
+    ],
+    ids=["relayed", "translated"],
+)
+def test_how_much_to_think_is_decided_for_every_dialect_and_told(
+    where: Target, field: str, value: Any
+) -> None:
+    levels = Reasoning(levels=("low", "high"), from_temperature=True)
+    gateway, backend = serving(
+        MESSAGE if where is NATIVE else "Hello", where=replace(where, reasoning=levels)
+    )
+    seen = trace()
+    gateway.complete(asked_in_messages(temperature=0.2), client(), seen)
+
+    assert backend.calls[0].body[field] == value
+    assert seen.reasoning == "low; from=temperature=0.2"
+
+
+def test_what_the_configuration_adds_is_no_part_of_apis_without_chat() -> None:
+    gateway, backend = serving(
+        {"data": []}, where=target(defaults={"temperature": 1}, extra_body={"seed": 1})
+    )
+    asked = Request("embeddings", "alias", {"model": "alias", "input": "Hi"}, False, dict)
+    gateway.complete(asked, client(), trace())
+
+    assert backend.calls[0].body == {"model": "wire-id", "input": "Hi"}

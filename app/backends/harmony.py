@@ -1,8 +1,8 @@
 """A backend around a backend: for targets that take or give raw Harmony text, chat on this side of it.
 
 `completions`: the prompt is written here and the target completes it. `chat`: the target takes
-messages, and only its answers are raw. In both the answer is read here, and what the model only
-thought stays here unless the alias exposes it.
+messages, and only its answers are raw. In both the answer is read here; what the model only thought
+is its reasoning, and it is the gateway who drops that, or exposes it where the alias says so.
 
 A turn that cannot be read is asked for once more as long as the client has seen nothing of it:
 gpt-oss spoils a few in a hundred, and a llama-server that reads them itself answers 500 then.

@@ -49,6 +49,6 @@ def reasoning_field_of(wish: Wish, base: str) -> str | None:
     interleaved = wish.facts.get("interleaved")
     if isinstance(interleaved, dict) and interleaved.get("field") in ("reasoning_content", "reasoning"):
         return str(interleaved["field"])
-    if interleaved is True or wish.provider in WANT_THEM_BACK or (base and is_loopback(host_of(base))):
-        return "reasoning_content"
-    return None
+    local = bool(base) and is_loopback(host_of(base))
+    wanted = interleaved is True or wish.localcode.harmony or wish.provider in WANT_THEM_BACK or local
+    return "reasoning_content" if wanted else None

@@ -250,6 +250,26 @@ def _hides_usage(chunk: Chunk) -> bool:
     return False
 
 
+_THOUGHTS = frozenset(
+    {"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields"}
+)
+
+
+def without_thoughts(chunk: Chunk) -> Chunk | None:
+    """A chunk (or a whole answer) without the model's thoughts; None when nothing is left of it."""
+    choices = []
+    for choice in _choices(chunk):
+        kept = {**choice}
+        for place in ("delta", "message"):
+            if isinstance(said := choice.get(place), dict):
+                kept[place] = {key: value for key, value in said.items() if key not in _THOUGHTS}
+        if kept.get("delta") != {} or kept.get("finish_reason") or choice.get("delta") == {}:
+            choices.append(kept)
+    if choices or not chunk.get("choices") or not USUAL.issuperset(chunk):
+        return {**chunk, "choices": choices}
+    return None
+
+
 def _says_something(delta: Any) -> bool:
     """Whether a delta brings a piece of the answer; the role, repeated, is none."""
     return isinstance(delta, dict) and any(value for key, value in delta.items() if key != "role")

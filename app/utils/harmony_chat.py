@@ -22,9 +22,6 @@ Delta: TypeAlias = dict[str, Any]
 UNREADABLE = "harmony_unreadable"
 """The error code of a turn that nothing can be made of."""
 
-_THOUGHTS = frozenset(
-    {"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields"}
-)
 _TELLTALE = frozenset({"__verbose", "content", "tokens", "prompt", "generation_settings"})
 _OF_CHOICE = ("stop_reason",)
 """What else a choice may hold that goes on to the client."""
@@ -38,7 +35,6 @@ class HarmonyChat:
         self._tools = tools
         self._seed = seed
         self._stops = stops
-        self._expose = target.harmony is not None and target.harmony.analysis == "expose"
         self._choices: dict[int, _Choice] = {}
         self.goes_on = False
         """Whether the server still writes though every turn is over."""
@@ -89,9 +85,9 @@ class HarmonyChat:
         choice = self._choices.get(index)
         if choice is None:
             seed = f"{self._seed}_{index}" if index else self._seed
-            choice = _Choice(HarmonyReader(self._tools), self._expose, seed, self._stops)
+            choice = _Choice(HarmonyReader(self._tools), seed, self._stops)
             self._choices[index] = choice
-        text, beside = _text_of(raw, self._expose)
+        text, beside = _text_of(raw)
         if choice.done:
             self.goes_on = self.goes_on or (bool(text) and self._all_done())
             return []
@@ -109,10 +105,9 @@ class HarmonyChat:
 class _Choice:
     """One choice's text as chat's deltas, the first of them with the role."""
 
-    def __init__(self, reader: HarmonyReader, expose: bool, seed: str, stops: Sequence[str]) -> None:
+    def __init__(self, reader: HarmonyReader, seed: str, stops: Sequence[str]) -> None:
         self.reader = reader
         self.done = False
-        self._expose = expose
         self._seed = seed
         self._stops = Stops(stops)
         self._opened = False
@@ -167,7 +162,7 @@ class _Choice:
                 deltas.append({"tool_calls": [self._call(piece)]})
             elif isinstance(piece, Arguments):
                 _add_arguments(deltas, piece)
-            elif self._expose:
+            else:
                 _add(deltas, "reasoning_content", piece.text)
         return deltas
 
@@ -193,13 +188,12 @@ def _add_arguments(deltas: list[Delta], piece: Arguments) -> None:
         deltas.append({"tool_calls": [{"index": piece.number, "function": {"arguments": piece.text}}]})
 
 
-def _text_of(choice: dict[str, Any], expose: bool) -> tuple[str, Delta]:
+def _text_of(choice: dict[str, Any]) -> tuple[str, Delta]:
     """The raw text that a choice brings, and what its delta says beside that."""
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return _string(choice.get("text")), {}
-    left_out = {"content", "role", *(() if expose else _THOUGHTS)}
-    beside = {key: value for key, value in delta.items() if key not in left_out and value}
+    beside = {key: value for key, value in delta.items() if key not in ("content", "role") and value}
     return _string(delta.get("content")), beside
 
 

@@ -88,7 +88,8 @@ def test_a_target_that_takes_messages_gets_them_as_they_are() -> None:
     answer = harmony(backend).complete(asked)
 
     assert backend.calls == [asked]
-    assert answer["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}
+    message = answer["choices"][0]["message"]
+    assert message == {"role": "assistant", "content": "Hello", "reasoning_content": "Hm"}
 
 
 @pytest.mark.parametrize("where", [target(), RAW])

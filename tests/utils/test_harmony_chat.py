@@ -45,27 +45,30 @@ def answer(*batch: Chunk, where: Target = DROP, stops: tuple[str, ...] = ()) -> 
 
 
 def test_a_chunk_of_text_becomes_a_chunk_of_chat() -> None:
-    (only,) = passed(text(f"{THINK}{FINAL}Hello"))
+    thought, said = passed(text(f"{THINK}{FINAL}Hello"))
 
-    assert only == {
+    assert thought["choices"][0]["delta"] == {"role": "assistant", "reasoning_content": "Hm"}
+    assert said == {
         "id": "c1",
         "object": "chat.completion.chunk",
         "created": 7,
         "model": "w",
-        "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hello"}, "finish_reason": None}],
+        "choices": [{"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}],
     }
 
 
 def test_the_role_goes_out_as_soon_as_there_is_analysis() -> None:
     assert deltas(passed(text("<|channel|>analysis<|mess"))) == []
-    assert deltas(passed(text("<|channel|>analysis<|message|>H"), text("m"))) == [{"role": "assistant"}]
+    assert deltas(passed(text("<|channel|>analysis<|message|>H"), text("m"))) == [
+        {"role": "assistant", "reasoning_content": "H"},
+        {"reasoning_content": "m"},
+    ]
 
 
-def test_analysis_is_dropped_or_exposed() -> None:
+def test_analysis_is_reasoning_and_never_content() -> None:
     came = [text(THINK[:-7]), text(f"<|end|>{FINAL}Hello<|return|>")]
 
-    assert "Hm" not in json.dumps(passed(*came))
-    assert deltas(passed(*came, where=EXPOSE)) == [
+    assert deltas(passed(*came)) == [
         {"role": "assistant", "reasoning_content": "Hm"},
         {"content": "Hello"},
         {},
@@ -141,7 +144,7 @@ def test_what_stands_beside_the_choices_goes_on() -> None:
 
 def test_nothing_beside_the_choices_tells_of_the_analysis() -> None:
     told = {"logprobs": {"content": [{"token": "Hm"}]}, "tokens": [1], "content": "Hm"}
-    choice = text(THINK)["choices"][0] | told
+    choice = text(FINAL)["choices"][0] | told
     came = passed(text(choices=[choice], usage=None, __verbose={"content": "Hm"}, content="Hm", x=1))
 
     assert "Hm" not in json.dumps(came)
@@ -173,7 +176,9 @@ def test_the_other_choice_is_waited_for() -> None:
 def test_chat_with_raw_content_is_read() -> None:
     came = [chunk(THINK), chunk(f"{FINAL}Hel"), chunk("lo"), delta("stop")]
 
-    assert answer(*came)["choices"][0]["message"] == {"role": "assistant", "content": "Hello"}
+    message = answer(*came)["choices"][0]["message"]
+
+    assert message == {"role": "assistant", "content": "Hello", "reasoning_content": "Hm"}
 
 
 def test_chat_that_its_server_has_read_passes() -> None:
@@ -187,12 +192,11 @@ def test_chat_that_its_server_has_read_passes() -> None:
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "provider_specific_fields"])
-def test_thoughts_that_its_server_has_read_are_dropped_too(field: str) -> None:
+def test_thoughts_that_its_server_has_read_stay_what_they_are(field: str) -> None:
     thought: dict[str, Any] = {field: "Hm"}
     came = [delta(**thought), chunk("Hello"), delta("stop")]
 
-    assert "Hm" not in json.dumps(passed(*came))
-    assert answer(*came, where=EXPOSE)["choices"][0]["message"][field] == "Hm"
+    assert answer(*came)["choices"][0]["message"][field] == "Hm"
 
 
 # ---------------------------------------------------------------------- stop sequences
