@@ -34,6 +34,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.kept_answers import KeptAnswers
     from app.backends.ledger import Ledger
     from app.backends.litellm_client import LiteLLM
+    from app.backends.meter import Meter
     from app.backends.relay import Relay
     from app.backends.retrying import Retrying
     from app.backends.seal import Sealer
@@ -41,6 +42,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.state_writer import Writer
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
+    from app.remembering import Remembering
     from app.routes import (
         access,
         chat,
@@ -68,8 +70,9 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     store = open_store(settings.home, settings.state_url)
     writer = Writer(store)  # for what no event may wait for
     memory = responses.Memory(KeptAnswers(store), Sealer.of(settings.home, store))
-    gateway = Gateway(catalog, backends, inline_images, Ledger(writer))
     counting = Counting(http, via)
+    meter = Meter(also=counting.learn)
+    gateway = Gateway(catalog, backends, inline_images, Remembering(Ledger(writer), meter))
 
     def renew(catalog: Catalog) -> None:
         logs.learn(catalog.secrets)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from app.config.catalog import Catalog
 from app.errors import TargetUnavailable
+from app.remembering import Afterwards, Remembering
 from app.types import (
     Answer,
     Backend,
@@ -30,7 +31,6 @@ from app.types import (
 )
 from app.utils import reasoning
 from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted, without_thoughts
-from app.utils.ledger import Restored, scope_of, wants
 from app.utils.model_resolver import resolve
 from app.utils.way import WITHOUT_CHAT, Way, way_of
 from app.utils.wire_messages import prepared_native
@@ -38,21 +38,6 @@ from app.utils.wires import WIRES
 
 InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
 """Puts the pictures that a target must not fetch itself into the body, or refuses them."""
-
-
-class Collector(Protocol):
-    """Takes from an answer what its target wants back later."""
-
-    def feed(self, batch: Batch) -> None: ...
-    def end(self) -> None: ...
-    def answer(self, completion: Answer) -> None: ...
-
-
-class Ledger(Protocol):
-    """Keeps what targets want back with their own turns, and clients may drop."""
-
-    def restored(self, body: Body, scope: str, target: Target) -> Restored: ...
-    def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
 
 
 class Gateway:
@@ -63,33 +48,32 @@ class Gateway:
         catalog: Catalog,
         backends: Mapping[CarrierName, Backend],
         inline_images: InlineImages = lambda body, target, alive: body,
-        ledger: Ledger | None = None,
+        remembering: Remembering | None = None,
     ) -> None:
         self.catalog = catalog
         self._backends = backends
         self._inline_images = inline_images
-        self._ledger = ledger
+        self._remembering = remembering or Remembering()
 
     def complete(self, request: Request, client: Client, trace: Trace) -> ServedAnswer:
         """The whole answer, under the alias."""
-        call, way, collector = self._call(request, client, trace)
+        call, way, after = self._call(request, client, trace)
         answer = self._backends[way.carrier].complete(call)
         trace.first = time.monotonic()
         if trace.view:
             trace.view.response(answer)
         answer = WIRES[way.wire].finished(answer, call.target, trace)
-        if collector:
-            collector.answer(answer)
+        after.answer(answer)
         if hides_thoughts(call.target):
             answer = without_thoughts(answer) or answer
         return ServedAnswer(way.wire, answer)
 
     def stream(self, request: Request, client: Client, trace: Trace) -> ServedStream:
         """An open stream under the alias whose first batch has come; the caller closes it."""
-        call, way, collector = self._call(request, client, trace)
+        call, way, after = self._call(request, client, trace)
         stream = self._backends[way.carrier].stream(call)
         follower = WIRES[way.wire].follow(call.target, shows_usage(request), trace)
-        return ServedStream(stream, follower, trace, way.wire, collector)
+        return ServedStream(stream, follower, trace, way.wire, after)
 
     def choose(self, model: str) -> Target:
         """The target for what a client calls a model, answering to that name."""
@@ -98,41 +82,34 @@ class Gateway:
             raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} (see .env.example)")
         return target if target.alias == model else replace(target, alias=model)
 
-    def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Collector | None]:
+    def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Afterwards]:
         target = trace.target = self.choose(request.model)
         way = way_of(request, target)
         trace.way = str(way)
-        body, collector = self._body(request, target, way, client, trace)
+        body, after = self._body(request, target, way, client, trace)
         body = self._inline_images(body, target, client.alive)
         if trace.view:
             trace.view.target(target, body, way)
             if way.wire != request.dialect:
                 trace.view.left_out(request.leaves_out())
         deadline = trace.started + target.timeouts.total
-        return Call(target, body, client, trace, deadline, way.wire), way, collector
+        return Call(target, body, client, trace, deadline, way.wire), way, after
 
     def _body(
         self, request: Request, target: Target, way: Way, client: Client, trace: Trace
-    ) -> tuple[Body, Collector | None]:
-        """What the target is asked, in the API that it is asked in, and who keeps what it will want back."""
+    ) -> tuple[Body, Afterwards]:
+        """What the target is asked, in the API that it is asked in, and what is to be kept of its answer."""
         if way.wire in WITHOUT_CHAT:
-            return renamed(request.body, target), None
+            return renamed(request.body, target), Afterwards(trace)
         decision = reasoning.decided({**target.defaults, **request.body}, target)
         trace.reasoning = str(decision or "")
         if way.wire != "chat":
-            return native_body(request, target, way, decision), None
-        body = request.as_chat()
-        collector = None
-        if self._ledger and wants(target):
-            scope = scope_of(client, body)
-            collector = self._ledger.collector(body, scope, target)
-            restored = self._ledger.restored(body, scope, target)
-            trace.notes.extend(restored.notes)
-            body = restored.body
+            return native_body(request, target, way, decision), Afterwards(trace)
+        body, after = self._remembering.before(request, request.as_chat(), target, client, trace)
         if request.dialect != "chat":
             body = reasoning.spelled(with_thoughts_as_wanted(body, target), target)
         body = reasoning.applied(body, decision, target)
-        return prepared(body, target, request.stream, request.include_usage), collector
+        return prepared(body, target, request.stream, request.include_usage), after
 
 
 def native_body(request: Request, target: Target, way: Way, decision: reasoning.Decision | None) -> Body:
@@ -172,13 +149,14 @@ class ServedStream:
         follower: Follower,
         trace: Trace,
         wire: DialectName = "chat",
-        collector: Collector | None = None,
+        after: Afterwards | None = None,
     ) -> None:
         self.wire: DialectName = wire
         self._stream = stream
         self._follower = follower
         self._trace = trace
-        self._collector = collector
+        self._after = after
+        self._collect = after.collector.feed if after and after.collector else None
         self._hides = trace.target is not None and hides_thoughts(trace.target)
         self._view = trace.view
         self._first: Batch | None = self._begin()
@@ -218,8 +196,8 @@ class ServedStream:
         if self._view:
             self._view.received(batch)
         kept = self._follower.pass_on(batch)
-        if self._collector:
-            self._collector.feed(kept)
+        if self._collect:
+            self._collect(kept)
         if self._hides:
             kept = [left for chunk in kept if (left := without_thoughts(chunk))]
         if self._view:
@@ -233,7 +211,7 @@ class ServedStream:
             self._settle()
 
     def _settle(self) -> None:
-        """Once the answer is whole: has kept what the target will want back."""
-        if self._collector:
-            collector, self._collector = self._collector, None
-            collector.end()
+        """Once the answer is whole: what is to be kept of it is kept, once."""
+        if self._after:
+            after, self._after = self._after, None
+            after.end()

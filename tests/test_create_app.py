@@ -69,6 +69,7 @@ def test_every_endpoint_stands_with_and_without_v1() -> None:
     bare = {rule for rule in rules if not rule.startswith(("/v1", "/v2"))}
     apis = {"/chat/completions", "/messages", "/completions", "/embeddings", "/rerank"}
     apis |= {f"/responses{rest}" for rest in ("", "/<answer_id>", "/<answer_id>/input_items")}
+    apis |= {"/messages/count_tokens", "/responses/input_tokens"}
 
     assert bare == {"/", "/health", "/models", "/models/<path:alias>"} | apis
     assert rules == bare | {f"/v1{rule}" for rule in bare} | {"/v2/rerank"}

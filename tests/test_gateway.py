@@ -19,6 +19,7 @@ from app.errors import (
     UpstreamTimeout,
 )
 from app.gateway import Gateway, ServedStream
+from app.remembering import Remembering
 from app.types import Answer, Batch, Body, Harmony, Reasoning, Request, Target
 from app.utils.ledger import Restored
 from tests.fakes import (
@@ -362,7 +363,7 @@ THOUGHT = [delta(role="assistant", reasoning_content="Hm"), delta(content="Hello
 @pytest.mark.parametrize(("where", "seen"), [(THINKS, True), (HIDES, False)], ids=["shown", "hidden"])
 def test_thoughts_are_shown_or_hidden_and_kept_for_the_target_either_way(where: Target, seen: bool) -> None:
     book = Book()
-    gateway, _ = serving(*THOUGHT, where=where, ledger=book)
+    gateway, _ = serving(*THOUGHT, where=where, remembering=Remembering(book))
     batches = list(gateway.stream(request(stream=True), client(), trace()))
 
     assert ("Hm" in str(batches)) is seen
@@ -376,7 +377,7 @@ def test_so_are_those_of_a_plain_answer(where: Target, seen: bool) -> None:
     book = Book()
     message = {"role": "assistant", "content": "Hello", "reasoning_content": "Hm"}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    gateway, _ = serving(completion(choices=[choice]), where=where, ledger=book)
+    gateway, _ = serving(completion(choices=[choice]), where=where, remembering=Remembering(book))
     answer = gateway.complete(request(), client(), trace()).answer
 
     assert ("Hm" in str(answer)) is seen
@@ -384,7 +385,7 @@ def test_so_are_those_of_a_plain_answer(where: Target, seen: bool) -> None:
 
 
 def test_what_the_ledger_puts_back_is_sent_and_its_notes_are_logged() -> None:
-    gateway, backend = serving("Hello", where=THINKS, ledger=Book())
+    gateway, backend = serving("Hello", where=THINKS, remembering=Remembering(Book()))
     noted = trace()
     gateway.complete(request(), client(), noted)
 
@@ -394,7 +395,7 @@ def test_what_the_ledger_puts_back_is_sent_and_its_notes_are_logged() -> None:
 
 def test_a_target_that_wants_nothing_back_costs_the_ledger_nothing() -> None:
     book = Book()
-    gateway, _ = serving("Hello", where=target(), ledger=book)
+    gateway, _ = serving("Hello", where=target(), remembering=Remembering(book))
     gateway.complete(request(), client(), trace())
 
     assert (book.scopes, book.fed) == ([], [])
@@ -402,7 +403,7 @@ def test_a_target_that_wants_nothing_back_costs_the_ledger_nothing() -> None:
 
 def test_a_client_that_leaves_before_the_end_leaves_nothing_in_the_ledger() -> None:
     book = Book()
-    gateway, _ = serving(*THOUGHT, where=THINKS, ledger=book)
+    gateway, _ = serving(*THOUGHT, where=THINKS, remembering=Remembering(book))
     stream = gateway.stream(request(stream=True), client(), trace())
     next(stream)
     stream.close()

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from app.config.catalog import ConfigError, Problem
 from app.utils.addresses import is_loopback
+from app.utils.state_url import passwords_in, state_url_problem
 
 T = TypeVar("T")
 
@@ -82,11 +82,10 @@ def read_settings(environ: Mapping[str, str], dotenv_path: Path | None = None, *
         if value:
             values[name] = convert(place, value)
     digests, plain = values.pop("api_keys", (frozenset(), frozenset()))
-    password = urlsplit(values.get("state_url", "")).password
     return Settings(
         **values,
         api_keys=digests,
-        secrets=plain | ({unquote(password), password} if password else set()),
+        secrets=plain | passwords_in(values.get("state_url", "")),
         environment=environment,
         notes=tuple(note for name in environment for note in _misspelt(name)),
     )
@@ -176,23 +175,9 @@ def _origins(place: str, value: str) -> tuple[str, ...]:
 
 
 def _state_url(place: str, value: str) -> str:
-    """Never shown when it is wrong: it may hold a password."""
-    if not _leads_to_redis(value):
-        raise ConfigError(place, "this is no address of a Redis", STATE_URL_FORM)
+    if problem := state_url_problem(value):
+        raise ConfigError(place, problem, "or leave it empty: then it is SQLite in LOCALCODE_HOME")
     return value
-
-
-def _leads_to_redis(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        if parts.scheme == "unix":
-            return bool(parts.path)
-        return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-STATE_URL_FORM = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/redis.sock; empty: SQLite"
 
 
 def _keys(place: str, value: str) -> tuple[frozenset[bytes], frozenset[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 MEND = "write redis://host:6379/0, rediss://user:password@host:6379/0 or unix:///path/redis.sock?db=0"
 
@@ -62,6 +62,17 @@ def _wrong_options(parts: SplitResult) -> str | None:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 6
+
+
+def passwords_in(url: str) -> set[str]:
+    """The passwords in a URL, as they stand there and as they are meant."""
+    parts = urlsplit(url)
+    found = {parts.password or ""} | {
+        option.removeprefix("password=")
+        for option in parts.query.split("&")
+        if option.startswith("password=")
+    }
+    return {form for password in found - {""} for form in (password, unquote(password))}
 
 
 def shown(url: str) -> str:

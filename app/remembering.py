@@ -1,0 +1,88 @@
+"""What is remembered from one request of a conversation to the next: put back before, kept afterwards.
+
+The ledger keeps what a target wants back with its own turns, and a client may drop; the meter keeps what
+requests were billed, for dialects that tell the input's tokens before the target does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from app.types import Answer, Batch, Body, Client, Request, Target, Trace
+from app.utils.ledger import Restored, scope_of, wants
+
+
+class Collector(Protocol):
+    """Takes from an answer what its target wants back later."""
+
+    def feed(self, batch: Batch) -> None: ...
+    def end(self) -> None: ...
+    def answer(self, completion: Answer) -> None: ...
+
+
+class Ledger(Protocol):
+    """Keeps what targets want back with their own turns, and clients may drop."""
+
+    def restored(self, body: Body, scope: str, target: Target) -> Restored: ...
+    def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
+
+
+class Meter(Protocol):
+    """Estimates what requests will be billed, and learns from what they were."""
+
+    def estimate(self, scope: str, target: Target, body: Body) -> int: ...
+    def learn(self, scope: str, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None: ...
+
+
+class Remembering:
+    """Over a ledger and a meter, or without them."""
+
+    def __init__(self, ledger: Ledger | None = None, meter: Meter | None = None) -> None:
+        self._ledger = ledger
+        self._meter = meter
+
+    def before(
+        self, request: Request, body: Body, target: Target, client: Client, trace: Trace
+    ) -> tuple[Body, Afterwards]:
+        """The chat body with what the target wants back, and what is to be done with the answer."""
+        ledger = self._ledger if wants(target) else None
+        meter = self._meter if request.dialect == "messages" else None
+        after = Afterwards(trace)
+        if not ledger and not meter:
+            return body, after
+        scope = scope_of(client, body)
+        if meter:
+            trace.input_tokens = meter.estimate(scope, target, body)
+            after.learn = partial(meter.learn, scope, target, body)
+        if ledger:
+            after.collector = ledger.collector(body, scope, target)
+            restored = ledger.restored(body, scope, target)
+            trace.notes.extend(restored.notes)
+            body = restored.body
+        return body, after
+
+
+@dataclass(slots=True)
+class Afterwards:
+    """What is done with an answer besides giving it out. Nothing, as a rule."""
+
+    trace: Trace
+    collector: Collector | None = None
+    learn: Callable[[Mapping[str, Any] | None], None] | None = None
+
+    def answer(self, answer: Answer) -> None:
+        """A plain one has come."""
+        if self.collector:
+            self.collector.answer(answer)
+        if self.learn:
+            self.learn(self.trace.usage)
+
+    def end(self) -> None:
+        """A stream has come to its end."""
+        if self.collector:
+            self.collector.end()
+        if self.learn:
+            self.learn(self.trace.usage)
