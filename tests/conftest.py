@@ -19,6 +19,7 @@ ALIASES = {
     "model-again": {"id": "wire-of-model", "options": {"localcode": AGAIN}},
     "lite-again": {"id": "wire-of-lite", "options": {"localcode": LITELLM | AGAIN}},
     "native": {"id": "wire-of-native", "options": {"localcode": NATIVE}},
+    "native-again": {"id": "wire-of-native", "options": {"localcode": NATIVE | AGAIN}},
 }
 """The aliases of the `gateway` fixture: the same upstream through either carrier, patient or not, and
 as a target that speaks each dialect."""

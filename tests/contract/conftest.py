@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.conftest import LITELLM, NATIVE
 from tests.contract.client import Asked, ask
-from tests.gateway import Gateway
+from tests.gateway import Gateway, config, running
+from tests.upstream import Upstream
 
 Ask = Callable[..., Asked]
 
@@ -51,3 +53,24 @@ def asking(gateway: Gateway, alias: str) -> Ask:
         return ask(gateway.url, f"{alias}-again" if patient else alias, script, **body)
 
     return call
+
+
+EACH = {
+    "model": {"id": "wire-of-model"},
+    "lite": {"id": "wire-of-lite", "options": {"localcode": LITELLM}},
+    "native": {"id": "wire-of-native", "options": {"localcode": NATIVE}},
+}
+LIMITS = {"idle": {"chunkTimeout": 400}, "late": {"headerTimeout": 400}, "long": {"timeout": 700}}
+
+
+@pytest.fixture(scope="session")
+def impatient(
+    upstream_of_the_session: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway whose aliases `idle/…`, `late/…` and `long/…` have one short limit each."""
+    providers = {
+        name: config(upstream_of_the_session.base_url, EACH, **options)["provider"]["up"]
+        for name, options in LIMITS.items()
+    }
+    with running(tmp_path_factory.mktemp("impatient"), {"provider": providers}) as gateway:
+        yield gateway

@@ -8,7 +8,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.contract.client import Asked, ask, body_for, post_raw
 from tests.contract.conftest import CARRIERS, Ask
-from tests.gateway import Gateway, config, running
+from tests.gateway import Gateway
 from tests.upstream import Connection, Seen, Upstream
 from tests.upstream.chat import Shape, Turn, chunks
 from tests.upstream.delivery import How, sse
@@ -154,23 +154,6 @@ def test_the_headers_of_a_stream_keep_every_proxy_from_holding_it_back(asking: A
 
 
 # ─── limits of time ──────────────────────────────────────────────────────────────────────────────
-
-LITELLM = {"options": {"localcode": {"carrier": "litellm"}}}
-BOTH = {"model": {"id": "wire-of-model"}, "lite": {"id": "wire-of-lite", **LITELLM}}
-LIMITS = {"idle": {"chunkTimeout": 400}, "late": {"headerTimeout": 400}, "long": {"timeout": 700}}
-
-
-@pytest.fixture(scope="module")
-def impatient(
-    upstream_of_the_session: Upstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
-    """A gateway whose aliases `idle/…`, `late/…` and `long/…` have one short limit each."""
-    providers = {
-        name: config(upstream_of_the_session.base_url, BOTH, **options)["provider"]["up"]
-        for name, options in LIMITS.items()
-    }
-    with running(tmp_path_factory.mktemp("impatient"), {"provider": providers}) as gateway:
-        yield gateway
 
 
 @pytest.fixture

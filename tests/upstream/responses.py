@@ -62,6 +62,8 @@ def usage(turn: Turn, shape: Shape) -> Json | None:
         "output_tokens_details": dict(chat["completion_tokens_details"]),
         "total_tokens": chat["total_tokens"],
     }
+    if not (shape.llama or shape.bare):
+        counted["input_tokens_details"]["cache_write_tokens"] = 0
     return counted | UNKNOWN if shape.unknown else counted
 
 
@@ -184,6 +186,8 @@ class _Call:
         for piece in cut(self.call.arguments, shape.pieces):
             yield {"type": f"response.{kind}.delta", "delta": piece}
         whole = {"input": self.call.arguments} if self.call.custom else {"arguments": self.call.arguments}
+        if not (self.call.custom or shape.llama):
+            whole["name"] = self.call.name
         yield {"type": f"response.{kind}.done", **whole}
 
     def _item(self, status: str, text: str) -> Json:

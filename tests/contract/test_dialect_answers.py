@@ -1,0 +1,291 @@
+"""What a target says reaches the clients of Messages and Responses whole, under the alias, by every way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.client import Asked
+from tests.contract.dialects import DIALECTS, MESSAGES, RESPONSES, WAYS, Dialect, asking, said_in
+from tests.gateway import Gateway
+from tests.upstream import Upstream
+from tests.upstream.chat import SIGNATURE, UNKNOWN
+
+HELLO = "Hello from the upstream, with ünïcödé 漢字 😀."
+ARGUMENTS = '{"city": "Zürich", "days": 3, "note": "a \\"quoted\\" word"}'
+STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+
+Ask = Callable[..., Asked]
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    return DIALECTS[request.param]
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def ask(gateway: Gateway, upstream: Upstream, dialect: Dialect, way: str) -> Ask:
+    """`ask("tools", stream=True)`: asks in the dialect, by the way, for what the script gives."""
+
+    def call(script: str, sending: dict[str, str] | None = None, **fields: Any) -> Asked:
+        body = dialect.body(WAYS[way], f"Hello! [[script:{script}]]") | fields
+        return asking(gateway.url, dialect, body, sending)
+
+    return call
+
+
+@STREAMED
+@pytest.mark.parametrize(
+    "script",
+    ["text", "split", "crlf", "lines", "comments", "gzip", "bom", "json-always", "sse-always", "stale"],
+)
+def test_text_arrives_whole_however_it_travels(ask: Ask, dialect: Dialect, script: str, stream: bool) -> None:
+    asked = ask(script, stream=stream)
+    said = said_in(asked, dialect)
+
+    assert asked.status == 200, asked.raw
+    assert (said.text, said.finish) == (HELLO, dialect.ends["stop"])
+    assert not asked.broken
+    assert bool(asked.events) == stream
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+@pytest.mark.parametrize("script", ["text", "tools", "reasoning", "unknown", "llama"])
+def test_only_the_alias_is_seen(
+    ask: Ask, dialect: Dialect, way: str, upstream: Upstream, script: str, stream: bool
+) -> None:
+    asked = ask(script, stream=stream)
+    headers = {name: value for name, value in asked.headers.items() if name != "x-localcode-target"}
+
+    assert said_in(asked, dialect).models == {WAYS[way]}
+    assert b"wire-of" not in asked.raw
+    assert "wire-of" not in str(headers)
+    assert asked.headers["x-localcode-target"] == f"up/wire-of-{WAYS[way]}"
+    assert upstream.last.json["model"] == f"wire-of-{WAYS[way]}"
+    assert upstream.last.path == (dialect.path if way == "relayed" else "/v1/chat/completions")
+
+
+@STREAMED
+@pytest.mark.parametrize(
+    ("script", "count"),
+    [("tools", 1), ("parallel", 2), ("interleaved", 2), ("gaps", 3), ("whole", 2), ("together", 2),
+     ("repeated", 1), ("nulls", 1), ("same-index", 2), ("no-index", 2), ("calls-but-stop", 1)],
+)  # fmt: skip
+def test_tool_calls_arrive_as_they_were_made(
+    ask: Ask, dialect: Dialect, way: str, script: str, count: int, stream: bool
+) -> None:
+    asked = ask(script, stream=stream)
+    said = said_in(asked, dialect)
+
+    assert said.calls == [(f"call_{number}", "get_weather", ARGUMENTS) for number in range(count)]
+    assert said.text == "Let me look. "
+    if way != "relayed" or script != "calls-but-stop":  # what a relayed target says of its end stays
+        assert said.finish == dialect.ends["tool_calls"]
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+def test_a_call_without_arguments_has_none(ask: Ask, dialect: Dialect, stream: bool) -> None:
+    asked = ask("tools arguments={}", stream=stream)
+    ((_, _, arguments),) = said_in(asked, dialect).calls
+
+    assert json.loads(arguments) == {}
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_details"])
+def test_reasoning_stays_reasoning(ask: Ask, dialect: Dialect, field: str, stream: bool) -> None:
+    asked = ask(f"reasoning field={field}", stream=stream)
+    said = said_in(asked, dialect)
+
+    assert said.thoughts == "First I think. Then I think again."
+    assert said.text == "Done."
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_why_it_ended_is_told(ask: Ask, dialect: Dialect, finish: str, stream: bool) -> None:
+    asked = ask(f"text finish={finish}", stream=stream)
+
+    assert said_in(asked, dialect).finish == dialect.ends[finish]
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+def test_usage_is_the_targets(ask: Ask, dialect: Dialect, stream: bool) -> None:
+    usage = said_in(ask("reasoning", stream=stream), dialect).usage
+
+    if dialect is MESSAGES:
+        assert (usage["input_tokens"], usage["cache_read_input_tokens"], usage["output_tokens"]) == (8, 13, 4)
+    else:
+        assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (21, 4, 25)
+        assert usage["input_tokens_details"]["cached_tokens"] == 13
+        assert usage["output_tokens_details"]["reasoning_tokens"] == 3
+
+
+@STREAMED
+def test_usage_that_the_target_does_not_give_is_not_made_up(
+    gateway: Gateway, upstream: Upstream, dialect: Dialect, stream: bool
+) -> None:
+    body = dialect.body("model", "Hello! [[script:text usage=never]]") | {"stream": stream}
+    asked = asking(gateway.url, dialect, body)
+    usage = said_in(asked, dialect).usage
+
+    if dialect is MESSAGES:  # whose clients need a number there
+        assert usage["output_tokens"] == 0 or not stream
+    elif stream:
+        assert usage == {}
+
+
+@STREAMED
+def test_a_stream_ends_at_its_last_event_though_the_target_holds_its_connection(
+    ask: Ask, dialect: Dialect, stream: bool
+) -> None:
+    asked = ask("hold" if stream else "text", stream=stream)
+
+    assert said_in(asked, dialect).text == HELLO
+    assert not asked.broken
+
+
+@pytest.mark.parametrize("script", ["after-done", "no-done"])
+def test_what_comes_behind_the_last_event_or_is_missing_there_is_no_matter(
+    ask: Ask, dialect: Dialect, script: str
+) -> None:
+    asked = ask(script, stream=True)
+
+    assert said_in(asked, dialect).text == HELLO
+    dialect.check(asked.raw, True)
+
+
+# ─── what a relayed target says and nobody here has heard of ─────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_unknown_fields_of_a_relayed_answer_arrive(gateway: Gateway, upstream: Upstream, name: str) -> None:
+    dialect = DIALECTS[name]
+    answer = asking(gateway.url, dialect, dialect.body("native", "[[script:unknown]]")).body
+
+    assert UNKNOWN.items() <= answer.items()
+    assert UNKNOWN.items() <= answer["usage"].items()
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_unknown_events_and_fields_of_a_relayed_stream_arrive(
+    gateway: Gateway, upstream: Upstream, name: str
+) -> None:
+    dialect = DIALECTS[name]
+    body = dialect.body("native", "[[script:unknown]]") | {"stream": True}
+    events = asking(gateway.url, dialect, body).events
+    numbered = [event for event in events if "sequence_number" in event]
+
+    assert [event["type"] for event in events if "x_unheard_of" in event["type"]]
+    assert all(UNKNOWN.items() <= event.items() for event in events)
+    assert [event["sequence_number"] for event in numbered] == list(range(len(numbered)))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fields"),
+    [
+        (MESSAGES, {"a_field_of_tomorrow": {"deep": [1, 2]}, "context_management": {"edits": []},
+                    "metadata": {"user_id": "u1"}, "stop_sequences": ["END"], "top_k": 7}),
+        (RESPONSES, {"a_field_of_tomorrow": {"deep": [1, 2]}, "prompt_cache_key": "k", "include": [],
+                     "client_metadata": {"a": "b"}, "parallel_tool_calls": False, "temperature": 0.2}),
+    ],
+    ids=["messages", "responses"],
+)  # fmt: skip
+def test_every_field_reaches_a_relayed_target(
+    gateway: Gateway, upstream: Upstream, dialect: Dialect, fields: dict[str, Any]
+) -> None:
+    body = dialect.body("native", "[[script:text]]") | fields
+    asking(gateway.url, dialect, body)
+
+    assert upstream.last.json == body | {"model": "wire-of-native"}
+
+
+def test_a_stop_sequence_that_was_met_is_named(gateway: Gateway, upstream: Upstream) -> None:
+    body = MESSAGES.body("native", "[[script:text finish=stop_sequence]]") | {"stop_sequences": ["END"]}
+    answer = asking(gateway.url, MESSAGES, body).body
+
+    assert (answer["stop_reason"], answer["stop_sequence"]) == ("stop_sequence", "END")
+
+
+@STREAMED
+def test_signed_and_hidden_thoughts_of_a_relayed_target_arrive(
+    gateway: Gateway, upstream: Upstream, stream: bool
+) -> None:
+    body = MESSAGES.body("native", "[[script:reasoning redacted=aGlkZGVu]]") | {"stream": stream}
+    asked = asking(gateway.url, MESSAGES, body)
+
+    assert SIGNATURE.encode() in asked.raw
+    assert b'"type":"redacted_thinking","data":"aGlkZGVu"' in asked.raw.replace(b": ", b":").replace(
+        b", ", b","
+    )
+
+
+# ─── headers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_headers_of_a_stream_keep_every_proxy_from_holding_it_back(ask: Ask) -> None:
+    headers = ask("text", stream=True).headers
+
+    assert headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert headers["cache-control"] == "no-cache"
+    assert headers["x-accel-buffering"] == "no"
+    assert "content-length" not in headers
+
+
+@STREAMED
+def test_the_request_id_stands_where_the_dialects_clients_look(
+    ask: Ask, dialect: Dialect, stream: bool
+) -> None:
+    headers = ask("text", sending={"x-request-id": "abc-123"}, stream=stream).headers
+
+    assert headers["x-request-id"] == "abc-123"
+    assert headers.get("request-id") == ("abc-123" if dialect is MESSAGES else None)
+
+
+@STREAMED
+def test_the_clients_key_stays_here_and_the_targets_key_there(
+    gateway: Gateway, ask: Ask, dialect: Dialect, way: str, upstream: Upstream, stream: bool
+) -> None:
+    theirs = {"Authorization": "Bearer sk-of-the-client", "x-api-key": "sk-of-the-client"}
+    asked = ask("text", sending=theirs, stream=stream)
+    key = "x-api-key" if (dialect, way) == (MESSAGES, "relayed") else "authorization"
+
+    assert "sk-of-the-client" not in str(upstream.last.headers)
+    assert str(upstream.last.header(key)).removeprefix("Bearer ") == "sk-of-the-target"
+    assert "sk-of-the-target" not in str(asked.headers) + asked.raw.decode()
+    assert "sk-of-the" not in gateway.log()
+
+
+@pytest.mark.parametrize(
+    ("header", "dialect"),
+    [("X-Claude-Code-Session-Id", MESSAGES), ("session-id", RESPONSES), ("thread-id", RESPONSES)],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_the_log_names_session_and_dialect(
+    gateway: Gateway, upstream: Upstream, header: str, dialect: Dialect
+) -> None:
+    sending = {header: f"session-of-{header.lower()}", "x-request-id": f"log-{header.lower()}"}
+    asking(gateway.url, dialect, dialect.body("model", "[[script:text]]"), sending)
+    lines = [line for line in gateway.log().splitlines() if f"id=log-{header.lower()}" in line]
+
+    assert [f" model {dialect.name} " in line for line in lines] == [True, False]
+    assert all(line.endswith(f"session=session-of-{header.lower()}") for line in lines)
+    assert "21→4 tokens (cached 13" in lines[-1]
