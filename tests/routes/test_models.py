@@ -156,3 +156,29 @@ def test_a_head_request_is_the_same_without_the_body(client: FlaskClient, path: 
     assert head.status_code == 200
     assert head.data == b""
     assert head.headers["Content-Length"] == str(len(whole.data))
+
+
+ANTHROPIC = {"anthropic-version": "2023-06-01"}
+
+
+def test_a_client_of_anthropics_gets_the_list_in_its_own_form(client: FlaskClient) -> None:
+    listed = client.get("/v1/models?limit=1000", headers=ANTHROPIC).get_json()
+
+    assert (listed["first_id"], listed["last_id"], listed["has_more"]) == ("glm", "big-pickle", False)
+    assert [model["type"] for model in listed["data"]] == ["model"] * 3
+    assert [model["display_name"] for model in listed["data"]] == ["GLM", "group/glm:free", "big-pickle"]
+    assert "object" not in listed
+
+
+def test_so_is_a_single_model(client: FlaskClient) -> None:
+    model = client.get("/v1/models/glm", headers=ANTHROPIC).get_json()
+
+    assert (model["type"], model["id"], model["display_name"]) == ("model", "glm", "GLM")
+    assert "display_name" not in client.get("/v1/models/glm").get_json()
+
+
+def test_an_empty_list_has_no_ends(serve: Serve) -> None:
+    nothing = serve(serving=Catalog(Path("opencode.json"), {}, ()))
+    listed = nothing.get("/v1/models", headers=ANTHROPIC).get_json()
+
+    assert listed == {"data": [], "has_more": False, "first_id": None, "last_id": None}
