@@ -129,6 +129,12 @@ class Translated:
         return framed("message_start", dumps({"type": "message_start", "message": message})) + PING
 
 
+def _signs(event: Event) -> bool:
+    """Whether an event is the signature of a thought, behind which its block can only end."""
+    delta = event.get("delta")
+    return isinstance(delta, dict) and delta.get("type") == "signature_delta"
+
+
 class Relayed:
     """A message's events, framed again. Knows no more than which block is open, for signs of life.
 
@@ -143,6 +149,7 @@ class Relayed:
         self._open: tuple[str, int] | None = None
         """Type and number of the target's open block, as the client counts."""
         self._own: Blocks | None = None
+        self._last: Event = {}
         self._next = 0
         self._shift = 0
 
@@ -157,6 +164,8 @@ class Relayed:
             if self._shift and isinstance(index := event.get("index"), int):
                 event = {**event, "index": index + self._shift}
             out += (_HEADS.get(kind) or _head(kind), dumps(event), b"\n\n")
+        if batch:
+            self._last = batch[-1]
         return b"".join(out)
 
     def alive(self) -> bytes:
@@ -165,7 +174,7 @@ class Relayed:
         if self._stage != "blocks":
             return PING
         if self._open:
-            return nothing(*self._open) or PING
+            return PING if _signs(self._last) else nothing(*self._open) or PING
         if self._own is None:
             self._own = Blocks(self._next)
             self._next += 1

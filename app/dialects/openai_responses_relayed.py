@@ -11,6 +11,7 @@ from app.errors import GatewayError
 from app.types import Answer, Batch, Event, Request, Served
 from app.utils.wire_responses import gathered
 
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
 _PARTS_OF_CONTENT = ("response.content_part.", "response.output_text.", "response.refusal.")
 
 
@@ -22,6 +23,7 @@ class RelayedResponses:
         self._frames = Frames()
         self._previous = previous_of(request)
         self._response: Answer | None = None
+        self._over = False
         self._items: list[Answer] = []
         self._places: dict[str, int] = {}
 
@@ -32,6 +34,8 @@ class RelayedResponses:
         return self._frames.taken()
 
     def alive(self) -> bytes:
+        if self._over:
+            return b""
         self._frames.event({**KEEPALIVE})
         return self._frames.taken()
 
@@ -56,6 +60,7 @@ class RelayedResponses:
         if not isinstance(name, str):
             name = event["type"] = "unknown"
         if "response" in event:
+            self._over = name in _ENDS
             if isinstance(response := event["response"], dict):
                 self._response = response
                 if self._previous is not None:

@@ -41,6 +41,7 @@ class Checker:
 
     number: int = 0
     response: Json | None = None
+    running: bool = False
     ended: str = ""
     item: Json | None = None
     part: Json | None = None
@@ -61,7 +62,7 @@ class Checker:
         assert self.response is not None, f"{name} before response.created"
         if name == "keepalive":
             return None
-        assert self.number > 2, f"{name} before response.in_progress"
+        assert self.running, f"{name} before response.in_progress"
         if name in ENDS:
             return self._end(name, event)
         stem, _, step = name.rpartition(".")
@@ -83,7 +84,9 @@ class Checker:
         return self._call(stem, step, event)
 
     def _begin(self, name: str, event: Json) -> None:
-        assert self.number == {"response.created": 1, "response.in_progress": 2}[name], name
+        assert (name == "response.created") == (self.response is None), name
+        assert not self.running, "a second response.in_progress"
+        self.running = name == "response.in_progress"
         self.response = event["response"]
         assert self.response["status"] == "in_progress"
         assert self.response["output"] == []
