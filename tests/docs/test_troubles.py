@@ -84,8 +84,21 @@ def in_a_circle(gateway: Gateway, up: Upstream) -> str:
     return str(ask(gateway.url, "glm-4.7", "text", sending={"via": mark}).error["code"])
 
 
+def where_there_is_nothing(gateway: Gateway, up: Upstream) -> str:
+    reply = requests.post(f"{gateway.url}/v1/images/generations", json={}, timeout=30)
+    return str(reply.json()["error"]["message"])
+
+
 def in_anthropics_words(gateway: Gateway, up: Upstream) -> str:
-    reply = requests.post(f"{gateway.url}/v1/messages", json={}, timeout=30)
+    message = {"role": "user", "content": "Hello [[script:too-long]]"}
+    body = {"model": "glm-4.7", "max_tokens": 9, "messages": [message]}
+    reply = requests.post(f"{gateway.url}/v1/messages", json=body, timeout=30)
+    return str(reply.json()["error"]["message"])
+
+
+def going_on_from_nothing(gateway: Gateway, up: Upstream) -> str:
+    body = {"model": "glm-4.7", "input": "Go on", "previous_response_id": "resp_1"}
+    reply = requests.post(f"{gateway.url}/v1/responses", json=body, timeout=30)
     return str(reply.json()["error"]["message"])
 
 
@@ -129,7 +142,9 @@ SHOWN = {
     "the provider of 'glm-4.7' broke off in the middle of its answer": asking("glm-4.7", "cut", stream=True),
     "the body is larger than 32 MB (LOCALCODE_MAX_BODY_MB sets the limit)": with_too_much,
     "loop_detected": in_a_circle,
-    "there is nothing at POST /v1/messages: see GET /v1/models, API_SPEC.md": in_anthropics_words,
+    "there is nothing at POST /v1/images/generations: see GET /v1/models, API_SPEC.md": where_there_is_nothing,
+    "prompt is too long": in_anthropics_words,
+    "Previous response with id 'resp_1' not found.": going_on_from_nothing,
     "the gateway failed: see its log for this request id": with_a_bug_of_ours,
 }
 
