@@ -184,3 +184,6 @@ def _connect(litellm: Any, wire: Any) -> None:
     litellm.sync_transport = transport  # what each HTTPHandler builds its client on
     litellm.client_session = client  # what it gives to the OpenAI SDK
     litellm.module_level_client = handlers.HTTPHandler(client=client)
+    # Without a limit it reads the error in place of a stream at once, else in a pool of threads. Those are
+    # greenlets of whichever thread needed one first, and stand still with it: after 5 s the body was lost.
+    handlers._STREAMING_ERROR_BODY_READ_TIMEOUT_SECONDS = None

@@ -313,6 +313,13 @@ def test_a_full_context_has_the_code_that_codex_knows(
     assert caught.value.code == "context_length_exceeded"
 
 
+def test_each_stream_that_is_refused_says_why(client: openai.OpenAI, model: str) -> None:
+    """Also the later ones: LiteLLM lost the words of every second, and 5 s with them."""
+    for number in range(6):
+        with pytest.raises(openai.BadRequestError, match=f"for reason {number}"):
+            answer(client, True, **asked(model, f'status status=400 message="for reason {number}"'))
+
+
 def test_an_unknown_alias_is_not_found(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="nobody"):
         answer(client, False, **asked("nobody", "text"))
