@@ -23,6 +23,7 @@ from app.types import Retries, Timeouts
 from app.utils import headers, problems, sse
 from app.utils.formatter import CONTROL_FIELDS, CONTROL_PREFIXES
 from app.utils.harmony_chat import UNREADABLE
+from app.utils.sse import comment
 from tests import fakes
 from tests.docs.examples import Stage
 from tests.docs.pages import ROOT, page
@@ -222,7 +223,7 @@ def test_limits_are_those_of_the_code(first: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        f"After {edge.KEEP_ALIVE:g} s without an event, the comment `{openai_chat.Frames().alive().decode().strip()}`",
+        f"After {edge.KEEP_ALIVE:g} s without an event, the comment `{comment().decode().strip()}`",
         f"at most {image_fetch.MOST} in one request",
         f"each at most {image_fetch.BIGGEST // 2**20} MB and {image_fetch.SECONDS:g} s",
         f"over at most {image_fetch.MOST_REDIRECTS} redirects",

@@ -84,7 +84,7 @@ def in_a_circle(gateway: Gateway, up: Upstream) -> str:
     return str(ask(gateway.url, "glm-4.7", "text", sending={"via": mark}).error["code"])
 
 
-def where_there_is_nothing(gateway: Gateway, up: Upstream) -> str:
+def elsewhere(gateway: Gateway, up: Upstream) -> str:
     reply = requests.post(f"{gateway.url}/v1/images/generations", json={}, timeout=30)
     return str(reply.json()["error"]["message"])
 
@@ -142,7 +142,7 @@ SHOWN = {
     "the provider of 'glm-4.7' broke off in the middle of its answer": asking("glm-4.7", "cut", stream=True),
     "the body is larger than 32 MB (LOCALCODE_MAX_BODY_MB sets the limit)": with_too_much,
     "loop_detected": in_a_circle,
-    "there is nothing at POST /v1/images/generations: see GET /v1/models, API_SPEC.md": where_there_is_nothing,
+    "there is nothing at POST /v1/images/generations: see GET /v1/models, API_SPEC.md": elsewhere,
     "prompt is too long": in_anthropics_words,
     "Previous response with id 'resp_1' not found.": going_on_from_nothing,
     "the gateway failed: see its log for this request id": with_a_bug_of_ours,
