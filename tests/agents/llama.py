@@ -47,7 +47,8 @@ def serving(model: Path, *flags: str) -> Iterator[LlamaServer]:
 
 def make_models(folder: Path) -> Path:
     """The tiny models, written into that folder."""
-    subprocess.run([sys.executable, ROOT / "scripts" / "make_tiny_gguf.py", folder], check=True)
+    for name in ("make_tiny_gguf.py", "make_tiny_bert.py"):
+        subprocess.run([sys.executable, ROOT / "scripts" / name, folder], check=True)
     return folder
 
 
