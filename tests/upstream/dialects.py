@@ -23,6 +23,7 @@ class Dialect:
     """None: this is never streamed."""
     manner: Manner = CHAT
     id: str = "chatcmpl-upstream"
+    """With the request's number in place of braces: Claude Code takes answers of one id for one answer."""
     error: Callable[[int, str], Json] | None = None
     """Its own form of an error's body; None: OpenAI's."""
 
@@ -41,9 +42,9 @@ _RESPONSES = Manner(responses.error_event, named=True)
 
 DIALECTS = (
     Dialect("/chat/completions", _completion, _chunks),
-    Dialect("/messages", messages.answer, messages.events, _MESSAGES, "msg_upstream", messages.error),
+    Dialect("/messages", messages.answer, messages.events, _MESSAGES, "msg_upstream_{}", messages.error),
     Dialect("/messages/count_tokens", messages.count, None, _MESSAGES, error=messages.error),
-    Dialect("/responses", responses.answer, responses.events, _RESPONSES, "resp_upstream"),
+    Dialect("/responses", responses.answer, responses.events, _RESPONSES, "resp_upstream_{}"),
     Dialect("/completions", completions.answer, completions.events, id="cmpl-upstream"),  # behind chat's
     Dialect("/embeddings", embeddings.answer, None),
     Dialect("/rerank", rerank.answer, None),

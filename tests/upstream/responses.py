@@ -118,7 +118,7 @@ class _Thoughts:
     turn: Turn
 
     def started(self, shape: Shape) -> Json:
-        return {"id": f"rs_{self.number}", "type": "reasoning", "summary": []} | self._sealed()
+        return {"id": _id("rs", self.number, shape), "type": "reasoning", "summary": []} | self._sealed()
 
     def whole(self, shape: Shape) -> Json:
         text = "".join(self.turn.reasoning)
@@ -148,7 +148,7 @@ class _Message:
 
     def started(self, shape: Shape) -> Json:
         return {
-            "id": f"msg_{self.number}",
+            "id": _id("msg", self.number, shape),
             "type": "message",
             "role": "assistant",
             "status": "in_progress",
@@ -176,10 +176,10 @@ class _Call:
     call: ToolCall
 
     def started(self, shape: Shape) -> Json:
-        return self._item("in_progress", "")
+        return self._item("in_progress", "", shape)
 
     def whole(self, shape: Shape) -> Json:
-        return self._item("completed", self.call.arguments)
+        return self._item("completed", self.call.arguments, shape)
 
     def events(self, shape: Shape) -> Iterator[Json]:
         kind = "custom_tool_call_input" if self.call.custom else "function_call_arguments"
@@ -190,12 +190,12 @@ class _Call:
             whole["name"] = self.call.name
         yield {"type": f"response.{kind}.done", **whole}
 
-    def _item(self, status: str, text: str) -> Json:
+    def _item(self, status: str, text: str, shape: Shape) -> Json:
         kind, prefix, field = ("function_call", "fc", "arguments")
         if self.call.custom:
             kind, prefix, field = ("custom_tool_call", "ctc", "input")
         return {
-            "id": f"{prefix}_{self.number}",
+            "id": _id(prefix, self.number, shape),
             "type": kind,
             "status": status,
             "call_id": self.call.id,
@@ -203,6 +203,11 @@ class _Call:
             field: text,
             **self.call.extra,
         }
+
+
+def _id(prefix: str, number: int, shape: Shape) -> str:
+    """An id that no item of another response has."""
+    return f"{prefix}_{shape.id}_{number}"
 
 
 _Item: TypeAlias = _Thoughts | _Message | _Call

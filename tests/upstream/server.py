@@ -43,6 +43,7 @@ class Upstream:
         self.port: int = self._listener.getsockname()[1]
         self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/v1"
         self._numbers = itertools.count(1)
+        self._answered = itertools.count(1)
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._acceptor = threading.Thread(target=self._accept, name="upstream", daemon=True)
@@ -72,7 +73,7 @@ class Upstream:
             self._chosen = scripts.choose(name, options)
             self._counts.clear()
 
-    def play(self, behaviour: Play) -> None:
+    def play(self, behaviour: Play | None) -> None:
         self._play = behaviour
 
     def answer(self, method: str, path: str, raw: Raw) -> None:
@@ -195,8 +196,9 @@ class Upstream:
         headers = {name.lower(): value for name, value in seen.headers}
         content = chosen.script.make(Ask(body, headers, nth, self.base_url, dialect), **chosen.arguments)
         own = {"model": model, "choices": body.get("n") or 1}
-        # llama-server gives chat's ids in every dialect.
-        own |= {} if chosen.shape.get("llama") else {"id": dialect.id}
+        # Clients take answers of one id for one answer. llama-server gives chat's ids in every dialect.
+        name = "chatcmpl-upstream" if chosen.shape.get("llama") else dialect.id
+        own["id"] = f"{name}_{next(self._answered)}"
         return chosen, content, Shape(**{**own, **chosen.shape})
 
 
