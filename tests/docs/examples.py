@@ -71,6 +71,11 @@ class Stage:
 
 STEADY = (
     (r"\breq_[0-9a-f]{16,32}\b", "req_5f0c2b9d8a7e4163"),
+    (r"\bchatcmpl-upstream_\d+", "chatcmpl-upstream"),
+    (r"(?m)^Content-Length: \d+$", "Content-Length: …"),
+    (r"\b((?:msg|resp|rs|fc|toolu)_)[0-9a-f]{24}", r"\g<1>4c1d7a90b3e5f2688d04a6c7"),
+    (r"lc1\.[\w=-]+", "lc1.…"),
+    (r'("created_at": ?)1[0-9]{9}\b', r"\g<1>1700000000"),
     (r"\bchatcmpl-[0-9a-f]{8}-[0-9a-f-]{27}", "chatcmpl-2b1f4c6e-90d3-4b7a-8f15-6c0e9d3a7b42"),
     (r"(?m)^Date: .*$", "Date: Sat, 21 Nov 2026 12:00:00 GMT"),
     (r'("created": ?)1[0-9]{9}\b', r"\g<1>1700000000"),
