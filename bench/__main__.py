@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import contestants, report, runs
+from bench import contestants, profiling, report, report_dialects, runs
 from bench.contestants import CACHE, HERE, CannotRun, Contestant
 from bench.machine import busy, machine
 from bench.processes import Tree, WorkerChanged
@@ -32,6 +32,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--only", help="contestants, comma separated: gateway, litellm, nginx, direct")
     parser.add_argument("--worker-classes", action="store_true", help="the gateway under gevent and gthread")
+    parser.add_argument("--dialects", action="store_true", help="/v1/messages and /v1/responses beside chat")
     parser.add_argument("--events-per-send", type=int, default=1, help="how an unpaced stream is written")
     parser.add_argument("--start", action="store_true", help="time and memory of a start, median of 7")
     parser.add_argument("--soak", action="store_true", help="memory over 20,000 requests, 2,000 left streams")
@@ -74,7 +75,7 @@ class Bench:
         chosen = self.contestants("gateway,litellm,nginx,direct")
         with runs.gathered(chosen, self.upstream, self.work) as field:
             fresh = runs.fresh_memory(field)
-            samples = runs.compare(field, rounds, seconds)
+            samples = runs.compare(field, runs.lanes(field), rounds, seconds)
             bodies = runs.bodies(field, fresh)
         self.keep("compare", samples)
         results = Results(samples)
@@ -87,6 +88,18 @@ class Bench:
             parts += [f"Ratios of {name}:", report.ratios(results, name), report.delay_verdict(results, name)]
         parts += [report.noise(results), report.beside(results)]
         return "\n\n".join(parts)
+
+    def dialects(self) -> str:
+        options = self.options
+        rounds, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
+        chosen = self.contestants("gateway,litellm,nginx,direct")
+        with runs.gathered(chosen, self.upstream, self.work) as field:
+            samples = runs.compare(field, runs.dialect_lanes(field), rounds, seconds)
+        self.keep("dialects", samples)
+        return (
+            f"{self.circumstances()} {rounds} rounds, {seconds:g} s each; medians.\n\n"
+            f"{report_dialects.dialects(Results(samples))}"
+        )
 
     def starts(self) -> str:
         found = runs.starts(self.gateways()[0], 7, self.work)
@@ -116,7 +129,8 @@ class Bench:
 
     def profile(self) -> str:
         with runs.gathered(self.gateways()[:1], self.upstream, self.work) as field:
-            runs.profile(field, 3.0 if self.options.quick else 6.0, self.options.profile)
+            lanes = runs.dialect_lanes(field)
+            profiling.profile(field, lanes, 3.0 if self.options.quick else 6.0, self.options.profile)
         return ""
 
     def circumstances(self) -> str:
@@ -141,6 +155,7 @@ def main() -> int:
             "starts": (options.start, bench.starts),
             "soak": (options.soak, bench.soak),
             "many": (options.many, bench.many),
+            "dialects": (options.dialects, bench.dialects),
             "profile": (options.profile, bench.profile),
         }
         wanted = {name: job for name, (asked, job) in jobs.items() if asked}

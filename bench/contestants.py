@@ -12,14 +12,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from bench.processes import Tree
-from bench.script import ALIAS, TARGET_KEY, WIRE_MODEL
+from bench.script import ALIAS, NATIVE, TARGET_KEY, WIRE_MODEL, DialectName
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("LOCALCODE_BENCH_CACHE", "~/.cache/localcode/bench")).expanduser()
@@ -46,6 +46,8 @@ class Contestant:
     health: str = "/health"
     aliased: bool = False
     """Whether it promises to hide the target's name."""
+    shown_in: frozenset[DialectName] = frozenset()
+    """Dialects in whose streams it shows that name all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def bare_environment() -> dict[str, str]:
 def gateway(
     upstream: int, work: Path, worker_class: str | None = None, name: str = "LocalCode"
 ) -> Contestant:
-    """This gateway, one worker, logs at INFO, one relayed alias."""
+    """This gateway, one worker, logs at INFO; one target speaks chat only, one speaks every dialect."""
     home = work / f"home-{worker_class or 'default'}"
     home.mkdir(exist_ok=True)
     config = home / "opencode.json"
@@ -91,9 +93,13 @@ def gateway(
 
 
 def _opencode_json(upstream: int) -> dict[str, object]:
-    options = {"baseURL": f"http://127.0.0.1:{upstream}/v1", "apiKey": TARGET_KEY}
-    models = {ALIAS: {"id": WIRE_MODEL}}
-    return {"provider": {"bench": {"npm": "@ai-sdk/openai-compatible", "options": options, "models": models}}}
+    def provider(aliases: Iterable[str], **localcode: object) -> dict[str, object]:
+        options = {"baseURL": f"http://127.0.0.1:{upstream}/v1", "apiKey": TARGET_KEY, "localcode": localcode}
+        models = {alias: {"id": WIRE_MODEL} for alias in aliases}
+        return {"npm": "@ai-sdk/openai-compatible", "options": options, "models": models}
+
+    native = provider(NATIVE.values(), dialects=["chat", "messages", "responses"])
+    return {"provider": {"bench": provider([ALIAS]), "native": native}}
 
 
 def litellm(upstream: int, work: Path) -> Contestant:
@@ -115,7 +121,15 @@ def litellm(upstream: int, work: Path) -> Contestant:
     }
     command = (str(program), "--config", str(config), "--host", "127.0.0.1", "--port", str(port))
     options = ("--num_workers", "1", "--telemetry", "False")
-    return Contestant("LiteLLM Proxy", port, command + options, env, "/health/liveliness", aliased=True)
+    return Contestant(
+        "LiteLLM Proxy",
+        port,
+        command + options,
+        env,
+        "/health/liveliness",
+        aliased=True,
+        shown_in=frozenset({"responses"}),  # the events that hold the whole response
+    )
 
 
 def nginx(upstream: int, work: Path) -> Contestant:

@@ -12,10 +12,12 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from bench.script import DONE, FINISH, MARK, USAGE, WIRE_MODEL, Script, agent_body, small_body
+from bench.answers import BadAnswer, Check, Decoder
+from bench.dialects import APIS, ApiName, request_body
+from bench.script import ALIAS, UNMARKED, Script, mark
 
 PATIENCE = 120.0
 """Seconds after the end of a run that a last answer may still take."""
@@ -29,8 +31,12 @@ class Load:
     script: Script
     key: str = "none"
     clients: int = 8
-    agent: bool = False
-    """Whether requests have the size of a coding agent's."""
+    api: ApiName = "chat"
+    model: str = ALIAS
+    size: int = 0
+    """Bytes of a request like a coding agent's; 0: one short message."""
+    fresh: bool = False
+    """Whether each text of a request is one that nobody has seen before."""
     seconds: float = 0.0
     count: int = 0
     warmup: int = 16
@@ -39,7 +45,7 @@ class Load:
     leave_after: int = 0
     """If set, the connection is closed after so many events of a stream."""
     aliased: bool = False
-    """Whether the target's own name must not be seen."""
+    """Whether answers must show the alias, and the target's own name never."""
 
 
 @dataclass(slots=True)
@@ -52,115 +58,9 @@ class Outcome:
     cpu: float = 0.0
     errors: dict[str, int] = field(default_factory=dict)
     first_token: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    """From the request to the end of its answer."""
     delays: list[float] = field(default_factory=list)
-
-
-class BadAnswer(Exception):
-    """An answer that is not what the script promised."""
-
-
-class Decoder:
-    """HTTP/1.1 answers, bytes in and body bytes out; `done` once the body is whole."""
-
-    def __init__(self) -> None:
-        self.held = b""
-        self.in_body = False
-        self.left: int | None = None
-        """Bytes of the body still to come; None when it is chunked."""
-        self.done = False
-
-    def feed(self, data: bytes) -> bytes:
-        self.held += data
-        if not self.in_body and not self._read_head():
-            return b""
-        if self.left is None:
-            return self._read_chunks()
-        body, self.held = self.held[: self.left], self.held[self.left :]
-        self.left -= len(body)
-        self.done = self.left == 0
-        return body
-
-    def _read_head(self) -> bool:
-        end = self.held.find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        head, self.held = self.held[:end].lower(), self.held[end + 4 :]
-        lines = head.split(b"\r\n")
-        if lines[0].split()[1] != b"200":
-            raise BadAnswer(f"status {lines[0].decode()}")
-        headers = dict(line.split(b":", 1) for line in lines[1:])
-        if b"content-length" in headers:
-            self.left = int(headers[b"content-length"])
-        elif headers.get(b"transfer-encoding", b"").strip() != b"chunked":
-            raise BadAnswer("neither a length nor chunks")
-        self.in_body = True
-        return True
-
-    def _read_chunks(self) -> bytes:
-        held, at, found = self.held, 0, []
-        while (end := held.find(b"\r\n", at)) >= 0:
-            size = int(held[at:end], 16)
-            if len(held) < end + size + 4:
-                break
-            found.append(held[end + 2 : end + 2 + size])
-            at = end + size + 4
-            if size == 0:
-                self.done = True
-                break
-        self.held = held[at:]
-        return b"".join(found)
-
-
-class Check:
-    """Reads an answer's body as it comes and knows in the end whether it was right."""
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-        self.events = 0
-        self.seen: set[str] = set()
-        self.tail = b""
-
-    def feed(self, body: bytes, now: int) -> list[float]:
-        """The delays, in milliseconds, of the events that `body` completes."""
-        text = self.tail + body
-        if self.load.script.kind == "plain":
-            self.tail = text
-            return []
-        end = text.rfind(b"\n\n") + 2
-        if end < 2:
-            self.tail = text
-            return []
-        text, self.tail = text[:end], text[end:]
-        marks = MARK.findall(text)
-        self.events += len(marks)
-        if self.load.aliased and WIRE_MODEL.encode() in text:
-            raise BadAnswer("the target's name came through")
-        if self.events >= self.load.script.events:
-            self._look_for_the_end(text)
-        return [(now - int(mark)) / 1e6 for mark in marks]
-
-    def _look_for_the_end(self, text: bytes) -> None:
-        if FINISH.search(text):
-            self.seen.add("finish")
-        if USAGE.search(text):
-            self.seen.add("usage")
-        if DONE in text:
-            self.seen.add("done")
-
-    def finish(self) -> None:
-        """Raises BadAnswer unless everything came."""
-        if self.load.script.kind == "plain":
-            self._finish_plain()
-        elif self.events != self.load.script.events:
-            raise BadAnswer(f"{self.events} events instead of {self.load.script.events}")
-        elif missing := {"finish", "usage", "done"} - self.seen:
-            raise BadAnswer(f"a stream without {', '.join(sorted(missing))}")
-
-    def _finish_plain(self) -> None:
-        if not (MARK.search(self.tail) and FINISH.search(self.tail) and USAGE.search(self.tail)):
-            raise BadAnswer("a plain answer without text, finish or usage")
-        if self.load.aliased and WIRE_MODEL.encode() in self.tail:
-            raise BadAnswer("the target's name came through")
 
 
 class Asking(asyncio.Protocol):
@@ -180,7 +80,9 @@ class Asking(asyncio.Protocol):
         self.transport = transport
 
     def ask(self, request: bytes) -> asyncio.Future[None]:
-        self.decoder, self.check = Decoder(), Check(self.load)
+        load = self.load
+        alias = load.model if load.aliased else None
+        self.decoder, self.check = Decoder(), Check(APIS[load.api], load.script, alias)
         self.answer = self.loop.create_future()
         self.asked = time.monotonic_ns()
         self.transport.write(request)
@@ -208,6 +110,7 @@ class Asking(asyncio.Protocol):
             self.answer.set_result(None)
         elif self.decoder.done:
             self.check.finish()
+            self.outcome.whole.append((now - self.asked) / 1e6)
             self.answer.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -238,7 +141,7 @@ class Client:
         connection = None
         try:
             connection = await self.connect()
-            await connection.ask(self.request)
+            await connection.ask(self._request())
             self.outcome.events += connection.check.events
         except (BadAnswer, OSError) as error:
             self.errors[str(error)] += 1
@@ -249,11 +152,17 @@ class Client:
         if self.load.leave_after and connection is not None:
             connection.closed = True
 
+    def _request(self) -> bytes:
+        if not self.load.fresh:
+            return self.request
+        return self.request.replace(UNMARKED.encode(), mark(time.monotonic_ns()).encode())
+
 
 def request_of(load: Load) -> bytes:
-    body = agent_body(load.script) if load.agent else small_body(load.script)
+    api = APIS[load.api]
+    body = request_body(api, load.script, load.model, load.size, load.fresh)
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{load.port}\r\n"
+        f"POST {api.PATH} HTTP/1.1\r\nHost: 127.0.0.1:{load.port}\r\n"
         f"Authorization: Bearer {load.key}\r\nUser-Agent: bench/1\r\nAccept: */*\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
@@ -287,6 +196,7 @@ def merged(total: Outcome, clients: list[Client]) -> Outcome:
         total.requests += client.outcome.requests
         total.events += client.outcome.events
         total.first_token += client.outcome.first_token
+        total.whole += client.outcome.whole
         total.delays += client.outcome.delays
         errors += client.errors
     total.errors = dict(errors)
@@ -295,9 +205,8 @@ def merged(total: Outcome, clients: list[Client]) -> Outcome:
 
 def warm(load: Load) -> Load:
     """The same kind of request, but short: it opens connections and fills caches."""
-    events = min(load.script.events, 5)
-    script = Script("plain" if load.script.kind == "plain" else "stream", events)
-    return Load(load.port, script, load.key, load.clients, load.agent, aliased=load.aliased)
+    script = Script("stream", min(load.script.events, 5)) if load.script.streamed else load.script
+    return replace(load, script=script, leave_after=0)
 
 
 async def run(load: Load, commands: asyncio.StreamReader) -> None:

@@ -26,6 +26,7 @@ class Sample:
     first_token: float
     delay_p50: float
     delay_p99: float
+    dialect: str = "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class Results:
         self.samples = list(samples)
         self.contestants = list(dict.fromkeys(sample.contestant for sample in self.samples))
 
+    def of(self, *dialects: str) -> Results:
+        """Those that were asked in these dialects."""
+        return Results(sample for sample in self.samples if sample.dialect in dialects)
+
     def values(self, contestant: str, scenario: str, of: Callable[[Sample], float]) -> list[float]:
         return [of(s) for s in self.samples if (s.contestant, s.scenario) == (contestant, scenario)]
 
@@ -145,7 +150,7 @@ class Results:
 
 
 def measures(results: Results, bodies: dict[str, Body]) -> str:
-    """The main table: a measure a line, a contestant a column."""
+    """The main table: a measure a line, a contestant a column. Without `bodies` nothing is weighed."""
     names = results.contestants
 
     def row(title: str, value: Callable[[str], float | None]) -> list[str]:
@@ -169,6 +174,12 @@ def measures(results: Results, bodies: dict[str, Body]) -> str:
     def first_token(name: str) -> float | None:
         return results.median(name, "first", lambda s: s.first_token)
 
+    weights = [
+        row("memory (RSS, all processes) when healthy, MB", body(lambda b: b.fresh.rss)),
+        row("memory (RSS, all processes) after the run, MB", body(lambda b: b.final.rss)),
+        row("the same with shared pages counted once (PSS), MB", body(lambda b: b.final.pss)),
+        row("from start to healthy, s", body(lambda b: b.start)),
+    ]
     return markdown(
         [
             ["", *names],
@@ -178,10 +189,7 @@ def measures(results: Results, bodies: dict[str, Body]) -> str:
             row("paced event, processor µs", cost("paced")),
             row("time to first token, agent-size request, ms", first_token),
             ["added delay of a paced event, p50 / p99, ms", *(delay(name) for name in names)],
-            row("memory (RSS, all processes) when healthy, MB", body(lambda b: b.fresh.rss)),
-            row("memory (RSS, all processes) after the run, MB", body(lambda b: b.final.rss)),
-            row("the same with shared pages counted once (PSS), MB", body(lambda b: b.final.pss)),
-            row("from start to healthy, s", body(lambda b: b.start)),
+            *(weights if bodies else []),
         ]
     )
 
@@ -191,16 +199,16 @@ def ratios(results: Results, gateway: str = GATEWAY) -> str:
     rows = [["", "less than LiteLLM Proxy", "goal", "times nginx", "goal", "reached"]]
     for goal in GOALS:
         own = results.cost(gateway, goal.scenario)
-        less = _ratio(results.cost(LITELLM, goal.scenario), own)
-        more = _ratio(own, results.cost(NGINX, goal.scenario))
+        less = ratio(results.cost(LITELLM, goal.scenario), own)
+        more = ratio(own, results.cost(NGINX, goal.scenario))
         reached = [less >= goal.less_than_litellm] if less else []
         reached += [more <= goal.times_nginx] if more else []
         rows.append(
             [
                 goal.title,
-                f"{less:.1f}" if less else NOTHING,
+                times(less),
                 f"at least {goal.less_than_litellm:g}",
-                f"{more:.1f}" if more else NOTHING,
+                times(more),
                 f"at most {goal.times_nginx:g}",
                 "yes" if all(reached) else "**no**",
             ]
@@ -208,8 +216,12 @@ def ratios(results: Results, gateway: str = GATEWAY) -> str:
     return markdown(rows)
 
 
-def _ratio(above: float | None, below: float | None) -> float | None:
+def ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above and below else None
+
+
+def times(value: float | None) -> str:
+    return f"{value:.1f}" if value else NOTHING
 
 
 def delay_verdict(results: Results, gateway: str = GATEWAY) -> str:

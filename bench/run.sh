@@ -32,7 +32,9 @@ ensure_litellm() {
     ! cmp -s "$lock" "$place/installed.txt" || return 0
     say "installing LiteLLM Proxy into $place (some minutes, 700 MB)"
     "$VENV/bin/python" -m venv --clear "$place"
-    "$place/bin/python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r "$lock" >&2
+    # The lock is whole. Were dependencies looked for, pip would want the newest of those that are
+    # asked for with an extra, pydantic[email], and stumble over its missing hash.
+    "$place/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes -r "$lock" >&2
     cp "$lock" "$place/installed.txt"
 }
 

@@ -14,11 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench.contestants import CACHE, CLIENT_KEY, HERE, Contestant, Running, get, started
+from bench.contestants import CLIENT_KEY, HERE, Contestant, Running, get, started
+from bench.conversation import AGENT_BYTES
 from bench.load import Load, Outcome
 from bench.processes import Memory, Tree, spent
-from bench.report import Body, Mark, Sample, Start, percentile
-from bench.script import Script
+from bench.report import GATEWAY, Body, Mark, Sample, Start, percentile
+from bench.report_dialects import CHAT, column
+from bench.script import ALIAS, NATIVE, DialectName, Script
 
 
 class Failed(Exception):
@@ -34,16 +36,52 @@ class Field:
     upstream_port: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One column of a table: a contestant, asked in a dialect for an alias."""
+
+    name: str
+    running: Running
+    dialect: DialectName = "chat"
+    model: str = ALIAS
+
+    def loaded(self, load: Load) -> Load:
+        who = self.running.contestant
+        aliased = who.aliased and self.dialect not in who.shown_in
+        return replace(load, port=who.port, api=self.dialect, model=self.model, aliased=aliased)
+
+
+def lanes(field: Field) -> list[Lane]:
+    """Everyone, asked in chat."""
+    return [Lane(running.contestant.name, running) for running in field.contestants]
+
+
 def scenarios(seconds: float) -> dict[str, Load]:
     """What the comparison asks of each contestant in each round."""
     paced = Script("paced", round(seconds * 50), 20)
     return {
         "plain": Load(0, Script("plain"), seconds=seconds),
-        "agent": Load(0, Script("plain"), agent=True, seconds=seconds),
+        "agent": Load(0, Script("plain"), size=AGENT_BYTES, seconds=seconds),
         "stream": Load(0, Script("stream", 100), seconds=seconds),
         "paced": Load(0, paced, clients=64, count=64, warmup=64, stagger=20),
-        "first": Load(0, Script("stream", 5), clients=1, agent=True, count=40, warmup=5),
+        "first": Load(0, Script("stream", 5), clients=1, size=AGENT_BYTES, count=40, warmup=5),
     }
+
+
+def dialect_lanes(field: Field) -> list[Lane]:
+    """The gateways' chat relay, then each other dialect: translated, and relayed by everyone."""
+    proxies = [running for running in field.contestants if running.contestant.aliased]
+    own = [Lane(CHAT, running) for running in proxies if running.contestant.name == GATEWAY]
+    return own + [lane for dialect in NATIVE for lane in _ways(field, proxies, dialect)]
+
+
+def _ways(field: Field, proxies: Sequence[Running], dialect: DialectName) -> Iterator[Lane]:
+    for running in proxies:
+        yield Lane(column(running.contestant.name, "translated"), running, dialect, ALIAS)
+    for running in field.contestants:
+        name = running.contestant.name
+        shown = column(name, "relayed") if running.contestant.aliased else name
+        yield Lane(shown, running, dialect, NATIVE[dialect])
 
 
 @contextmanager
@@ -114,18 +152,18 @@ def idle(field: Field, seconds: float = 2.0) -> dict[str, float]:
     return {name: spent(before[name], tree.cpu()) / passed for name, tree in trees.items()}
 
 
-def measure(field: Field, running: Running, name: str, load: Load, resting: float, number: int) -> Sample:
-    """One scenario with one contestant."""
-    contestant, tree = running.contestant, running.tree or field.upstream
-    with loading(replace(load, port=contestant.port, aliased=contestant.aliased)) as process:
+def measure(field: Field, lane: Lane, name: str, load: Load, resting: float, number: int) -> Sample:
+    """One scenario in one lane."""
+    tree = lane.running.tree or field.upstream
+    with loading(lane.loaded(load)) as process:
         before, upstream = tree.cpu(), field.upstream.cpu()
         begun = time.monotonic()
         outcome = go(process)
         wall = time.monotonic() - begun
         used, beside = spent(before, tree.cpu()), spent(upstream, field.upstream.cpu())
-    faultless(outcome, f"{contestant.name}, {name}")
+    faultless(outcome, f"{lane.name}, {lane.dialect}, {name}")
     return Sample(
-        contestant=contestant.name,
+        contestant=lane.name,
         scenario=name,
         round=number,
         requests=outcome.requests,
@@ -136,22 +174,23 @@ def measure(field: Field, running: Running, name: str, load: Load, resting: floa
         first_token=percentile(outcome.first_token, 0.5),
         delay_p50=percentile(outcome.delays, 0.5),
         delay_p99=percentile(outcome.delays, 0.99),
+        dialect=lane.dialect,
     )
 
 
-def compare(field: Field, rounds: int, seconds: float) -> list[Sample]:
-    """Every scenario with everyone, in rounds, so that the machine's moods meet all alike."""
+def compare(field: Field, chosen: Sequence[Lane], rounds: int, seconds: float) -> list[Sample]:
+    """Every scenario in every lane, in rounds, so that the machine's moods meet all alike."""
     samples: list[Sample] = []
     # A first time for everyone that is not counted: caches, pools and imports fill.
-    for running in field.contestants:
+    for lane in chosen:
         for name, load in scenarios(0.3).items():
-            measure(field, running, name, replace(load, count=min(load.count, 64)), 0.0, 0)
+            measure(field, lane, name, replace(load, count=min(load.count, 64)), 0.0, 0)
     for number in range(1, rounds + 1):
         resting = idle(field)
         for name, load in scenarios(seconds).items():
-            for running in field.contestants:
-                rest = resting.get(running.contestant.name, 0.0)
-                samples.append(measure(field, running, name, load, rest, number))
+            for lane in chosen:
+                rest = resting.get(lane.running.contestant.name, 0.0)
+                samples.append(measure(field, lane, name, load, rest, number))
                 tell(samples[-1])
     return samples
 
@@ -159,7 +198,8 @@ def compare(field: Field, rounds: int, seconds: float) -> list[Sample]:
 def tell(sample: Sample) -> None:
     per = 1e6 * sample.cpu / (sample.events or sample.requests)
     print(
-        f"round {sample.round} {sample.scenario:7} {sample.contestant:20} {sample.requests:7} requests"
+        f"round {sample.round} {sample.dialect:9} {sample.scenario:7} {sample.contestant:24}"
+        f" {sample.requests:7} requests"
         f" {per:9.1f} µs each, delay p50 {sample.delay_p50:.2f} p99 {sample.delay_p99:.2f} ms",
         file=sys.stderr,
     )
@@ -193,7 +233,7 @@ def soak(field: Field, requests: int, left: int, blocks: int) -> list[Mark]:
     assert running.tree is not None
     contestant = running.contestant
     small = Load(contestant.port, Script("plain"), warmup=0, aliased=True, count=requests // blocks * 9 // 10)
-    big = replace(small, agent=True, count=requests // blocks - small.count)
+    big = replace(small, size=AGENT_BYTES, count=requests // blocks - small.count)
     leaving = replace(
         small, script=Script("paced", 3_000, 20), clients=20, count=left // blocks, leave_after=5
     )
@@ -228,51 +268,7 @@ def many(field: Field, streams: int, seconds: float) -> list[Sample]:
         stagger=100,
     )
     samples = []
-    for running in field.contestants:
-        samples.append(measure(field, running, "many", load, 0.0, 1))
+    for lane in lanes(field):
+        samples.append(measure(field, lane, "many", load, 0.0, 1))
         tell(samples[-1])
     return samples
-
-
-def profile(field: Field, seconds: float, target: Path) -> None:
-    """Where the gateway's processor time goes, by py-spy: one file of collapsed stacks a scenario."""
-    running = field.contestants[0]
-    assert running.tree is not None
-    target.mkdir(parents=True, exist_ok=True)
-    program = str(CACHE / "profiler" / "bin" / "py-spy")
-    for name, load in scenarios(seconds).items():
-        if name == "first":
-            continue
-        output = target / f"{name}.txt"
-        with loading(replace(load, port=running.contestant.port, aliased=True)) as process:
-            command = [
-                program,
-                "record",
-                "--pid",
-                str(running.tree.worker()),
-                "--duration",
-                str(int(seconds)),
-            ]
-            options = ["--rate", "400", "--format", "raw", "--output", str(output), "--nonblocking"]
-            spy = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
-            faultless(go(process), name)
-            spy.wait(seconds * 10 + 30)
-        print(f"\n{name}: own time\n{top(output.read_text())}")
-
-
-def top(stacks: str, lines: int = 25) -> str:
-    """The functions with the most samples of their own, and those with the most below them."""
-    own: dict[str, int] = {}
-    below: dict[str, int] = {}
-    for line in stacks.splitlines():
-        stack, _, count = line.rpartition(" ")
-        frames = stack.split(";")
-        own[frames[-1]] = own.get(frames[-1], 0) + int(count)
-        for frame in {frame.rsplit(":", 1)[0] for frame in frames}:
-            below[frame] = below.get(frame, 0) + int(count)
-    return "\n\n".join(_ranking(counts, sum(own.values()), lines) for counts in (own, below))
-
-
-def _ranking(counts: dict[str, int], total: int, lines: int) -> str:
-    ranked = sorted(counts.items(), key=lambda item: -item[1])[:lines]
-    return "\n".join(f"{count / total:6.1%}  {frame}" for frame, count in ranked)

@@ -1,4 +1,4 @@
-"""The scripted upstream: an OpenAI-compatible server that costs almost nothing.
+"""The scripted upstream: a server of every measured dialect that costs almost nothing.
 
 `python -m bench.upstream PORT` answers what the request's script says (see `script`). A
 stream is written as servers write it: each event is one HTTP chunk and one `send`. In an
@@ -16,7 +16,8 @@ import signal
 import time
 from dataclasses import dataclass
 
-from bench.script import STREAM_HEAD, Script, ending, plain_answer, script_of, stamped
+from bench.dialects import Dialect, dialect_at, stamped
+from bench.script import STREAM_HEAD, Script, script_of
 
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
@@ -79,35 +80,35 @@ class Answering(asyncio.Protocol):
             self.transport.write(self.tally.answer() if stats else HEALTHY)
             return
         self.tally.requests += 1
-        script = script_of(body)
-        if script is None:
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        script, dialect = script_of(body), dialect_at(head.split(b" ", 2)[1].decode())
+        if script is None or dialect is None:  # such as a path that counts: then the gateway counts itself
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         elif script.kind == "plain":
-            self.transport.write(plain_answer())
+            self.transport.write(dialect.plain_answer())
         elif script.kind == "stream":
-            self.write_at_once(script)
+            self.write_at_once(dialect, script)
         else:
             self.tally.open_streams += 1
-            self.transport.write(STREAM_HEAD)
-            self.write_paced(script, 0, self.loop.time())
+            self.transport.write(STREAM_HEAD + dialect.opening())
+            self.write_paced(dialect, script, 0, self.loop.time())
 
-    def write_at_once(self, script: Script) -> None:
-        self.transport.write(STREAM_HEAD)
+    def write_at_once(self, dialect: Dialect, script: Script) -> None:
+        self.transport.write(STREAM_HEAD + dialect.opening())
         for start in range(0, script.events, self.events_per_send):
             numbers = range(start, min(start + self.events_per_send, script.events))
-            self.transport.write(b"".join(stamped(time.monotonic_ns(), n == 0) for n in numbers))
-        self.transport.write(ending())
+            self.transport.write(b"".join(stamped(dialect, time.monotonic_ns(), n) for n in numbers))
+        self.transport.write(dialect.ending(script.events))
 
-    def write_paced(self, script: Script, number: int, due: float) -> None:
+    def write_paced(self, dialect: Dialect, script: Script, number: int, due: float) -> None:
         """Event `number`, then itself again one interval after this event was due."""
         if number == script.events:
             self.timer = None
             self.tally.open_streams -= 1
-            self.transport.write(ending())
+            self.transport.write(dialect.ending(script.events))
             return
         due += script.interval / 1000
-        self.timer = self.loop.call_at(due, self.write_paced, script, number + 1, due)
-        self.transport.write(stamped(time.monotonic_ns(), number == 0))
+        self.timer = self.loop.call_at(due, self.write_paced, dialect, script, number + 1, due)
+        self.transport.write(stamped(dialect, time.monotonic_ns(), number))
 
 
 async def serve(port: int, events_per_send: int) -> None:

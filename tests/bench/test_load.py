@@ -1,49 +1,41 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from dataclasses import replace
 
 import pytest
 
-from bench.load import BadAnswer, Check, Decoder, Load
-from bench.script import STREAM_HEAD, Script, ending, http_chunk, plain_answer, stamped
+from bench.dialects import APIS, ApiName
+from bench.load import Client, Load, Outcome, merged, request_of, warm
+from bench.script import Script
 
-STREAM = Load(0, Script("stream", 3))
-PLAIN = Load(0, Script("plain"))
-THREE_EVENTS = stamped(1_000_000, True) + stamped(2_000_000) + stamped(3_000_000)
-
-
-def pieces(answer: bytes, size: int) -> Iterator[bytes]:
-    return (answer[start : start + size] for start in range(0, len(answer), size))
+STREAM = Load(1234, Script("stream", 100), key="secret", model="an-alias")
 
 
-def read(load: Load, answer: bytes, size: int) -> list[float]:
-    """The delays of an answer that comes in pieces and is read at 5 ms."""
-    decoder, check, delays = Decoder(), Check(load), []
-    for piece in pieces(answer, size):
-        delays += check.feed(decoder.feed(piece), 5_000_000)
-    assert decoder.done
-    check.finish()
-    return delays
+@pytest.mark.parametrize("api", APIS)
+def test_a_request_goes_to_its_path_with_key_and_alias(api: ApiName) -> None:
+    head, body = request_of(replace(STREAM, api=api)).split(b"\r\n\r\n", 1)
+
+    assert head.startswith(b"POST %b HTTP/1.1\r\n" % APIS[api].PATH.encode())
+    assert b"Authorization: Bearer secret\r\n" in head
+    assert b"Content-Length: %d" % len(body) in head
+    assert json.loads(body)["model"] == "an-alias"
 
 
-@pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_a_whole_answer_is_right_however_it_is_cut(size: int) -> None:
-    assert read(STREAM, STREAM_HEAD + THREE_EVENTS + ending(), size) == [4.0, 3.0, 2.0]
-    assert read(PLAIN, plain_answer(), size) == []
+def test_warming_up_asks_the_same_but_briefly() -> None:
+    paced = replace(STREAM, script=Script("paced", 150, 20), api="messages", size=60_000)
+
+    assert warm(paced) == replace(paced, script=Script("stream", 5))
+    assert warm(replace(STREAM, script=Script("plain"))).script == Script("plain")
 
 
-@pytest.mark.parametrize(
-    ("load", "answer"),
-    [
-        (STREAM, STREAM_HEAD + stamped(1) + ending()),
-        (STREAM, STREAM_HEAD + THREE_EVENTS + http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"),
-        (STREAM, b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"),
-        (PLAIN, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
-        (Load(0, Script("plain"), aliased=True), plain_answer()),
-        (Load(0, Script("stream", 3), aliased=True), STREAM_HEAD + THREE_EVENTS + ending()),
-    ],
-    ids=["lost events", "no finish", "status", "empty", "target's name", "target's name in a stream"],
-)
-def test_a_wrong_answer_is_found_out(load: Load, answer: bytes) -> None:
-    with pytest.raises(BadAnswer):
-        read(load, answer, 100_000)
+def test_what_all_clients_saw_is_one_outcome() -> None:
+    clients = [Client(STREAM, b"") for _ in range(2)]
+    for client in clients:
+        client.outcome = Outcome(2, 200, first_token=[1.0], whole=[3.0], delays=[0.5])
+        client.errors["cut"] += 1
+
+    total = merged(Outcome(), clients)
+
+    assert (total.requests, total.events, total.errors) == (4, 400, {"cut": 2})
+    assert (total.first_token, total.whole, total.delays) == ([1.0, 1.0], [3.0, 3.0], [0.5, 0.5])

@@ -1,37 +1,27 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from bench.script import AGENT_BYTES, EVENT_BYTES, MARK, Script, agent_body, script_of, small_body, stamped
-
-STREAM = Script("stream", 100)
+from bench.script import UNMARKED, Script, cut_at_its_mark, http_chunk, script_of, text_of
 
 
-@pytest.mark.parametrize("script", [Script("plain"), STREAM, Script("paced", 150, 20)], ids=str)
-def test_a_request_carries_its_script(script: Script) -> None:
-    assert script_of(small_body(script)) == script
-    assert script_of(agent_body(script)) == script
+@pytest.mark.parametrize(
+    "script", [Script("plain"), Script("stream", 100), Script("paced", 150, 20)], ids=str
+)
+def test_a_script_is_read_where_it_stands(script: Script) -> None:
+    assert script_of(b'{"content":"Say pong. %b"}' % str(script).encode()) == script
 
 
 def test_a_request_without_script_has_none() -> None:
     assert script_of(b'{"messages": []}') is None
 
 
-def test_an_agents_request_has_its_size_and_ten_tools() -> None:
-    body = agent_body(STREAM)
-
-    assert len(body) == pytest.approx(AGENT_BYTES, rel=0.01)
-    assert len(json.loads(body)["tools"]) == 10
+def test_a_text_has_its_size_and_a_place_for_its_mark() -> None:
+    assert len(text_of(100)) == 100
+    assert text_of(100).count(UNMARKED) == 1
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_an_event_has_its_size_and_one_mark(first: bool) -> None:
-    size, event = stamped(1234, first).split(b"\r\n", 1)
+def test_an_event_is_cut_where_its_mark_belongs() -> None:
+    before, after = cut_at_its_mark(f"a{UNMARKED}b".encode())
 
-    assert int(size, 16) == EVENT_BYTES == len(event) - 2
-    assert [int(mark) for mark in MARK.findall(event)] == [1234]
-    assert json.loads(event.removeprefix(b"data: "))["choices"][0]["delta"].get("role") == (
-        "assistant" if first else None
-    )
+    assert before + UNMARKED.encode() + after == http_chunk(f"a{UNMARKED}b".encode())

@@ -1,0 +1,84 @@
+"""Tables of the other dialects, against the chat relay and LiteLLM Proxy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.report import GATEWAY, LITELLM, NOTHING, Results, markdown, measures, noise, number, ratio
+
+WAYS = ("translated", "relayed")
+PATHS = {"messages": "/v1/messages", "responses": "/v1/responses"}
+TIMES_CHAT = {"translated": 3.0, "relayed": 1.3}
+"""At most so many times what an unpaced event of the chat relay costs."""
+LESS_THAN_LITELLM = 20.0
+
+CHAT = f"{GATEWAY}, chat"
+"""The base line: this gateway's chat relay."""
+
+
+def column(contestant: str, way: str) -> str:
+    return f"{contestant}, {way}"
+
+
+def dialects(results: Results) -> str:
+    """The table of each dialect, the goals and the noise."""
+    parts: list[str] = []
+    for dialect, path in PATHS.items():
+        found = results.of("chat", dialect)
+        parts += [f"`{path}`:", measures(found, {})]
+    parts += ["Processor time of an unpaced event:", goals(results)]
+    for dialect, path in PATHS.items():
+        parts += [f"`{path}`:", noise(results.of("chat", dialect))]
+    return "\n\n".join(parts)
+
+
+def goals(results: Results) -> str:
+    """How this gateway's unpaced events stand to its chat relay and to LiteLLM Proxy on the same work."""
+    rows = [["", "µs", "times the chat relay", "goal", "less than LiteLLM Proxy", "goal", "reached"]]
+    chat = results.of("chat").cost(CHAT, "stream")
+    for dialect, path in PATHS.items():
+        found = results.of(dialect)
+        for way in WAYS:
+            own = found.cost(column(GATEWAY, way), "stream")
+            more = ratio(own, chat)
+            less = ratio(found.cost(column(LITELLM, way), "stream"), own)
+            reached = [more <= TIMES_CHAT[way]] if more else []
+            reached += [less >= LESS_THAN_LITELLM] if less else []
+            rows.append(
+                [
+                    f"`{path}`, {way}",
+                    NOTHING if own is None else number(own),
+                    f"{more:.2f}" if more else NOTHING,
+                    f"at most {TIMES_CHAT[way]:g}",
+                    f"{less:.1f}" if less else NOTHING,
+                    f"at least {LESS_THAN_LITELLM:g}",
+                    NOTHING if not reached else "yes" if all(reached) else "**no**",
+                ]
+            )
+    return markdown(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How long counting took, from request to answer in milliseconds, and its processor time."""
+
+    title: str
+    requests: int
+    p50: float
+    p99: float
+    cpu: float
+
+
+COUNT_GOAL = 30.0
+"""Milliseconds of a warm count."""
+ESTIMATE_GOAL = 1.0
+"""Milliseconds of an estimate."""
+
+
+def counts(found: Sequence[Count]) -> str:
+    rows = [["", "requests", "p50, ms", "p99, ms", "processor ms per request"]]
+    rows += [
+        [one.title, str(one.requests), number(one.p50), number(one.p99), number(one.cpu)] for one in found
+    ]
+    return markdown(rows)
