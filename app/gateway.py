@@ -99,7 +99,9 @@ class Gateway:
         self, request: Request, target: Target, way: Way, client: Client, trace: Trace
     ) -> tuple[Body, Afterwards]:
         """What the target is asked, in the API that it is asked in, and what is to be kept of its answer."""
-        if way.wire in WITHOUT_CHAT:
+        if way.wire == "completions":
+            return native_body(request, target, way, None), Afterwards(trace)
+        if way.wire in WITHOUT_CHAT:  # what the configuration adds is meant for models that talk
             return renamed(request.body, target), Afterwards(trace)
         decision = reasoning.decided({**target.defaults, **request.body}, target)
         trace.reasoning = str(decision or "")
@@ -122,7 +124,7 @@ def native_body(request: Request, target: Target, way: Way, decision: reasoning.
 
 def shows_usage(request: Request) -> bool:
     """Whether usage goes on to whoever reads the chunks: the client, or the encoder of its dialect."""
-    return request.include_usage or request.dialect != "chat"
+    return request.include_usage or request.dialect not in ("chat", "completions")
 
 
 def hides_thoughts(target: Target) -> bool:
@@ -156,6 +158,7 @@ class ServedStream:
         self._follower = follower
         self._trace = trace
         self._after = after
+        self._kept: Afterwards | None = None
         self._collect = after.collector.feed if after and after.collector else None
         self._hides = trace.target is not None and hides_thoughts(trace.target)
         self._view = trace.view
@@ -204,6 +207,11 @@ class ServedStream:
             self._view.sent(kept)
         return kept
 
+    def wait(self) -> None:
+        """To be called once the last event is out: returns when what is kept of the answer is written."""
+        if self._kept:
+            self._kept.wait()
+
     def close(self) -> None:
         """Ends the target's work if it has not ended by itself."""
         self._stream.close()
@@ -213,5 +221,5 @@ class ServedStream:
     def _settle(self) -> None:
         """Once the answer is whole: what is to be kept of it is kept, once."""
         if self._after:
-            after, self._after = self._after, None
-            after.end()
+            self._kept, self._after = self._after, None
+            self._kept.end()

@@ -21,6 +21,7 @@ class Collector(Protocol):
     def feed(self, batch: Batch) -> None: ...
     def end(self) -> None: ...
     def answer(self, completion: Answer) -> None: ...
+    def wait(self) -> None: ...
 
 
 class Ledger(Protocol):
@@ -74,9 +75,10 @@ class Afterwards:
     learn: Callable[[Mapping[str, Any] | None], None] | None = None
 
     def answer(self, answer: Answer) -> None:
-        """A plain one has come."""
+        """A plain one has come. Its client may go on with it at once, and at another process."""
         if self.collector:
             self.collector.answer(answer)
+            self.collector.wait()
         if self.learn:
             self.learn(self.trace.usage)
 
@@ -86,3 +88,8 @@ class Afterwards:
             self.collector.end()
         if self.learn:
             self.learn(self.trace.usage)
+
+    def wait(self) -> None:
+        """The last event is out: before the body ends, every process knows what the next request needs."""
+        if self.collector:
+            self.collector.wait()

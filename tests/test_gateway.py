@@ -335,7 +335,7 @@ class Book:
 
     def __init__(self) -> None:
         self.fed: Batch = []
-        self.ended = 0
+        self.ended = self.waited = 0
         self.scopes: list[str] = []
 
     def restored(self, body: Body, scope: str, target: Target) -> Restored:
@@ -354,10 +354,37 @@ class Book:
     def end(self) -> None:
         self.ended += 1
 
+    def wait(self) -> None:
+        self.waited += 1
+
 
 THINKS = target(reasoning_field="reasoning_content")
 HIDES = target(reasoning_field="reasoning_content", harmony=Harmony(analysis="drop"))
 THOUGHT = [delta(role="assistant", reasoning_content="Hm"), delta(content="Hello"), finish()]
+
+
+def test_what_is_kept_of_a_stream_is_waited_for_when_its_last_event_is_out() -> None:
+    book = Book()
+    gateway, _ = serving(*THOUGHT, where=THINKS, remembering=Remembering(book))
+    stream = gateway.stream(request(stream=True), client(), trace())
+    events = list(stream)
+
+    assert (len(events), book.ended, book.waited) == (3, 1, 0)
+    stream.wait()
+    assert book.waited == 1
+
+
+def test_there_is_nothing_to_wait_for_after_a_stream_that_broke_off() -> None:
+    book = Book()
+    gateway, _ = serving(
+        delta(content="Hel"), UpstreamTimeout("slow"), where=THINKS, remembering=Remembering(book)
+    )
+    stream = gateway.stream(request(stream=True), client(), trace())
+    with pytest.raises(UpstreamTimeout):
+        list(stream)
+    stream.wait()
+
+    assert (book.ended, book.waited) == (0, 0)
 
 
 @pytest.mark.parametrize(("where", "seen"), [(THINKS, True), (HIDES, False)], ids=["shown", "hidden"])

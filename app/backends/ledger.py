@@ -13,6 +13,9 @@ from app.types import Batch, Body, Completion, Target
 from app.utils.ledger import Message, Restored, filled, gaps, rows_of, wants
 from app.utils.ledger_reading import Reading, turn_in
 
+MOMENT = 0.1
+"""Seconds that the end of an answer waits for its turn to be written, which takes one or two thousandths."""
+
 LEDGER = Room("ledger", most_rows=400_000, most_bytes=256 * MEGABYTE, seconds=30 * 24 * 3600.0)
 
 
@@ -27,6 +30,9 @@ class Collector(Protocol):
 
     def answer(self, completion: Completion) -> None:
         """The same for a plain answer."""
+
+    def wait(self) -> None:
+        """Returns when every process finds it, or after a moment."""
 
 
 class Ledger:
@@ -56,6 +62,7 @@ class Collecting:
         self._body = body
         self._scope = scope
         self._target = target
+        self._names: tuple[str, ...] = ()
         self._reading = Reading(wants(target))
         self.feed = self._reading.feed
 
@@ -65,8 +72,13 @@ class Collecting:
     def answer(self, completion: Completion) -> None:
         self._keep(turn_in(completion))
 
+    def wait(self) -> None:
+        if self._names:
+            self._store.written(LEDGER, self._names, MOMENT)
+
     def _keep(self, turn: Message) -> None:
         if rows := rows_of(turn, self._body, self._scope, self._target):
+            self._names = tuple(rows)
             self._store.put(LEDGER, rows)
 
 
@@ -80,4 +92,7 @@ class Idle:
         pass
 
     def answer(self, completion: Completion) -> None:
+        pass
+
+    def wait(self) -> None:
         pass

@@ -57,6 +57,10 @@ class Store(Protocol):
         None while that cannot be known.
         """
 
+    def written(self, room: Room, keys: Iterable[str], seconds: float) -> bool:
+        """Whether every process finds what was put under these keys; waits for that so long at most."""
+        return True
+
     @abstractmethod
     def close(self) -> None:
         """Whoever asks after that opens it anew."""

@@ -68,6 +68,15 @@ class Writer(Store):
         self.flush()
         return self._store.agree(room, key, value)
 
+    def written(self, room: Room, keys: Iterable[str], seconds: float) -> bool:
+        wanted = list(keys)
+
+        def all_written() -> bool:
+            return not (self._of(self._writing, room, wanted) or self._of(self._waiting, room, wanted))
+
+        with self._changed:
+            return self._changed.wait_for(all_written, seconds)
+
     def flush(self) -> None:
         """Returns when all that was queued is written."""
         if not self._waiting and not self._writing:

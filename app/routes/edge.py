@@ -168,6 +168,7 @@ class EventBody:
         self._whole = True
         if last:
             yield last
+        self._stream.wait()  # no event waits for a write, and no client comes back before it
 
     def close(self) -> None:
         """Called by the server, always: after the last byte, or when the client has gone."""

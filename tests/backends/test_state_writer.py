@@ -70,6 +70,20 @@ def test_what_was_queued_meanwhile_is_one_batch(writer: Writer, slow: Slow) -> N
     assert slow.batches == [{"a": b"1"}, {"c": b"c", "b": b"b"}]
 
 
+def test_who_asks_is_told_when_its_own_rows_are_written(writer: Writer, slow: Slow) -> None:
+    writer.put(ROOM, {"a": b"1"})
+    assert slow.begun.acquire(timeout=30)
+    writer.put(ROOM, {"b": b"2"})
+
+    assert not writer.written(ROOM, ["a"], 0)
+    assert not writer.written(ROOM, ["b"], 0)
+    slow.go.release()
+    assert writer.written(ROOM, ["a"], 30)
+    assert writer.written(OTHER, ["b"], 0)
+    slow.go.release()
+    assert writer.written(ROOM, ["a", "b"], 30)
+
+
 def test_the_newest_value_is_what_remains(writer: Writer, slow: Slow) -> None:
     writer.put(ROOM, {"a": b"1"})
     assert slow.begun.acquire(timeout=30)

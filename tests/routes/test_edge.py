@@ -18,12 +18,24 @@ from app import logs
 from app.dialects import openai_chat
 from app.errors import UpstreamTimeout
 from app.gateway import ServedStream
+from app.remembering import Afterwards
 from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
-from app.types import Stream
+from app.types import Answer, Batch, Stream
 from app.utils.formatter import ChatStream
-from tests.fakes import SERVED, TICK, FakeBackend, FakeStream, chunk, client, finish, request, target
+from tests.fakes import (
+    SERVED,
+    TICK,
+    FakeBackend,
+    FakeStream,
+    chunk,
+    client,
+    finish,
+    request,
+    target,
+    trace,
+)
 from tests.gateway import Gateway, config, running
 from tests.routes.conftest import Serve
 from tests.upstream import Upstream
@@ -508,9 +520,9 @@ class Clock:
         return self.now
 
 
-def event_body(stream: Stream, step: float = 0.0) -> EventBody:
+def event_body(stream: Stream, step: float = 0.0, after: Afterwards | None = None) -> EventBody:
     record = Record(openai_chat, client())
-    served = ServedStream(stream, ChatStream(target(), False, record.trace), record.trace)
+    served = ServedStream(stream, ChatStream(target(), False, record.trace), record.trace, after=after)
     return EventBody(served, openai_chat.encoder(request(), SERVED), record, now=Clock(step))
 
 
@@ -538,6 +550,29 @@ def test_silence_shows_a_sign_of_life_now_and_then(step: float, signs: int) -> N
     assert pieces.count(openai_chat.Frames().alive()) == signs
     assert b"".join(pieces).endswith(b"data: [DONE]\n\n")
 
+
+class Slow:
+    """Keeps what a target wants back, and is waited for."""
+
+    def __init__(self) -> None:
+        self.waited = 0
+
+    def feed(self, batch: Batch) -> None: ...
+    def end(self) -> None: ...
+    def answer(self, completion: Answer) -> None: ...
+    def wait(self) -> None:
+        self.waited += 1
+
+
+def test_the_last_event_is_out_before_anything_is_waited_for() -> None:
+    slow = Slow()
+    pieces = iter(event_body(FakeStream("Hel", finish()), after=Afterwards(trace(), slow)))
+    while next(pieces) != b"data: [DONE]\n\n":
+        pass
+
+    assert slow.waited == 0
+    assert list(pieces) == []
+    assert slow.waited == 1
 
 
 def test_closing_a_stream_early_closes_the_target() -> None:
