@@ -178,7 +178,7 @@ def _silence() -> None:
 
 def _connect(litellm: Any, wire: Any) -> None:
     """Send all its synchronous traffic through our transport."""
-    handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     transport = wire.Transport()
     client = wire.client_over(transport)
     litellm.sync_transport = transport  # what each HTTPHandler builds its client on

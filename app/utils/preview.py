@@ -129,8 +129,7 @@ def request_lines(body: Any) -> Iterator[Line]:
 def size_of_talk(body: Mapping[str, Any]) -> tuple[int, int]:
     """How many messages (of Responses: items) and tools a request has."""
     items = body.get("messages") if "messages" in body else body.get("input")
-    single = 1 if isinstance(items, str) else 0
-    return len(items) if isinstance(items, list) else single, len(_list(body.get("tools")))
+    return len(_dicts(items)) or int(isinstance(items, str)), len(_list(body.get("tools")))
 
 
 def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line]:

@@ -22,7 +22,7 @@ SAYABLE: dict[DialectName, frozenset[str]] = {
 """The request fields that the configuration may add and a dialect besides chat can say by the same name."""
 
 WITHOUT_CHAT: frozenset[DialectName] = frozenset({"completions", "embeddings", "rerank"})
-"""APIs that have no form in chat; what the configuration adds is meant for chat and has no place there."""
+"""APIs that have no form in chat."""
 
 
 @dataclass(frozen=True, slots=True)

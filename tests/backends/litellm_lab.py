@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from app.backends.litellm_client import LiteLLM
+from app.backends.litellm_loading import Library
 from app.errors import ClientLeft
 from app.types import Call, Chunk, Client, Completion, Target, Trace
 from app.utils.formatter import completion_of
@@ -40,7 +41,9 @@ TOOLS: list[Json] = [
 @cache
 def carrier() -> LiteLLM:
     """One for all tests: loading LiteLLM takes seconds."""
-    return LiteLLM("1.1 localcode-test")
+    library = Library()
+    library.wait(lambda: None)  # here, for a test that gave up waiting would leave its warnings to the import
+    return LiteLLM("1.1 localcode-test", library)
 
 
 def target_at(base_url: str, **settings: Any) -> Target:

@@ -72,6 +72,7 @@ class Stage:
 STEADY = (
     (r"\breq_[0-9a-f]{16,32}\b", "req_5f0c2b9d8a7e4163"),
     (r"\bchatcmpl-upstream_\d+", "chatcmpl-upstream"),
+    (r"\bcmpl-upstream_\d+", "cmpl-upstream"),
     (r"(?m)^Content-Length: \d+$", "Content-Length: …"),
     (r"\b((?:msg|resp|rs|fc|toolu)_)[0-9a-f]{24}", r"\g<1>4c1d7a90b3e5f2688d04a6c7"),
     (r"lc1\.[\w=-]+", "lc1.…"),
