@@ -12,6 +12,8 @@ from tests.upstream import Upstream
 
 AGAIN = {"maxRetries": 2, "retryAfter": 0.02}
 LITELLM = {"carrier": "litellm"}
+GEMINI = "gemini-3-pro-preview"
+THOUGHTFUL = {"reasoning": True, "interleaved": {"field": "reasoning_content"}}
 NATIVE = {"dialects": ["chat", "messages", "responses"]}
 ALIASES = {
     "model": "wire-of-model",
@@ -19,17 +21,23 @@ ALIASES = {
     "model-again": {"id": "wire-of-model", "options": {"localcode": AGAIN}},
     "lite-again": {"id": "wire-of-lite", "options": {"localcode": LITELLM | AGAIN}},
     "native": {"id": "wire-of-native", "options": {"localcode": NATIVE}},
+    "gemini": GEMINI,
+    "glm": {"id": "wire-of-glm", **THOUGHTFUL},
+    "glm-lite": {"id": "wire-of-glm", "options": {"localcode": LITELLM}, **THOUGHTFUL},
     "native-again": {"id": "wire-of-native", "options": {"localcode": NATIVE | AGAIN}},
 }
 """The aliases of the `gateway` fixture: the same upstream through either carrier, patient or not, and
-as a target that speaks each dialect."""
+as a target that speaks each dialect. `gemini` and `glm` want something of their own back."""
 
 
 def settings_for(upstream: Upstream) -> dict[str, Any]:
-    """The aliases, and `claude`: the same upstream as OpenCode calls it with its package for Anthropic."""
+    """The aliases; `claude` and `google`: the same upstream as OpenCode calls it with Anthropic's and
+    Google's packages."""
     settings = config(upstream.base_url, ALIASES)
     claude = config(upstream.base_url, {"claude": "wire-of-claude"})["provider"]["up"]
     settings["provider"]["anthropic-like"] = claude | {"npm": "@ai-sdk/anthropic"}
+    google = config(f"{upstream.base_url}beta", {"google": GEMINI})["provider"]["up"]
+    settings["provider"]["google-like"] = google | {"npm": "@ai-sdk/google"}
     return settings
 
 
@@ -57,5 +65,5 @@ def gateway_of_the_session(
 
 @pytest.fixture
 def gateway(gateway_of_the_session: Gateway, upstream: Upstream) -> Gateway:
-    """A gateway as a process of its own, with `model` (relay), `lite` (LiteLLM), `native` and `claude`."""
+    """A gateway as a process of its own, with `model` (relay), `lite` (LiteLLM), `native`, `claude` …"""
     return gateway_of_the_session

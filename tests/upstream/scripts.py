@@ -8,6 +8,7 @@ an option that does not exist is an error, so that no test passes for a misspell
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import shlex
@@ -19,6 +20,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from tests.upstream import agent as agents
+from tests.upstream import thinking as thinker
 from tests.upstream.chat import SIGNATURE, Shape, ToolCall, Turn, cut
 from tests.upstream.delivery import FOR_EVER, How
 from tests.upstream.dialects import Dialect
@@ -130,8 +132,22 @@ def gemini(ask: Ask, calls: int = 2, signature: str = "c2lnbmF0dXJl") -> Turn:
     return Turn(calls=made, finish="tool_calls")
 
 
-def agent(ask: Ask, nonce: str = "n0", file: str = "hello.txt") -> Turn:
-    return agents.next_turn(ask.body, nonce, file)
+def thinking(ask: Ask, calls: int = 2) -> Turn:
+    """Three steps with a thought before each, and a text."""
+    return thinker.next_turn(ask.body, calls, sign=False)
+
+
+def thinking_gemini(ask: Ask, calls: int = 2) -> Content:
+    """The same as Gemini 3 takes them: signed, or not at all."""
+    if problem := thinker.unsigned(ask.body):
+        return failure(ask, 400, "list", problem)
+    return thinker.next_turn(ask.body, calls)
+
+
+def agent(ask: Ask, nonce: str = "n0", file: str = "hello.txt", think: str = "") -> Turn:
+    """A coding agent's next step, perhaps with a thought before it."""
+    turn = agents.next_turn(ask.body, nonce, file)
+    return dataclasses.replace(turn, reasoning=tuple(cut(think, 2)))
 
 
 def failure(
@@ -224,6 +240,8 @@ SCRIPTS: Mapping[str, Script] = {
     "calls-but-stop": Script(tools, {"finish": "stop"}),
     # whole upstreams
     "gemini": Script(gemini, {"style": "whole"}),
+    "thinking": Script(thinking),
+    "thinking-gemini": Script(thinking_gemini, {"style": "whole"}),
     "llama": Script(text, {"timings": True, "llama": True}),
     "bare": Script(text, {"bare": True, "done": False, "usage": "never"}),
     "unknown": Script(text, {"unknown": True}),
