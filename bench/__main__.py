@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import contestants, profiling, report, report_dialects, runs
+from bench import contestants, counts, profiling, report, report_dialects, runs
 from bench.contestants import CACHE, HERE, CannotRun, Contestant
+from bench.conversation import COUNT_BYTES
 from bench.machine import busy, machine
 from bench.processes import Tree, WorkerChanged
 from bench.report import Mark, Results, Sample
@@ -33,6 +34,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", help="contestants, comma separated: gateway, litellm, nginx, direct")
     parser.add_argument("--worker-classes", action="store_true", help="the gateway under gevent and gthread")
     parser.add_argument("--dialects", action="store_true", help="/v1/messages and /v1/responses beside chat")
+    parser.add_argument("--count", action="store_true", help="count_tokens, and the estimate of a message")
     parser.add_argument("--events-per-send", type=int, default=1, help="how an unpaced stream is written")
     parser.add_argument("--start", action="store_true", help="time and memory of a start, median of 7")
     parser.add_argument("--soak", action="store_true", help="memory over 20,000 requests, 2,000 left streams")
@@ -101,6 +103,16 @@ class Bench:
             f"{report_dialects.dialects(Results(samples))}"
         )
 
+    def counts(self) -> str:
+        share = 10 if self.options.quick else 1
+        with runs.gathered(self.gateways()[:1], self.upstream, self.work) as field:
+            counted = counts.counts(field, 300 // share)
+        guessed = counts.estimates(500 // share)
+        return (
+            f"{self.circumstances()} Requests of {COUNT_BYTES // 1000} kB.\n\n"
+            f"{report_dialects.counts([*counted, *guessed])}"
+        )
+
     def starts(self) -> str:
         found = runs.starts(self.gateways()[0], 7, self.work)
         middle = report.middle(found)
@@ -156,6 +168,7 @@ def main() -> int:
             "soak": (options.soak, bench.soak),
             "many": (options.many, bench.many),
             "dialects": (options.dialects, bench.dialects),
+            "counting": (options.count, bench.counts),
             "profile": (options.profile, bench.profile),
         }
         wanted = {name: job for name, (asked, job) in jobs.items() if asked}

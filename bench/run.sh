@@ -19,8 +19,8 @@ main() {
     case " $* " in
         *" -h "* | *" --help "*) ;;
         *" --profile"*) with_lock "$LOCALCODE_BENCH_CACHE/lock" ensure_profiler ;;
-        *" --worker-classes "*) with_lock "$LOCALCODE_BENCH_CACHE/lock" ensure_litellm ;;
-        *" --start "* | *" --soak "* | *" --many "*) ;;
+        *" --worker-classes "* | *" --dialects "*) with_lock "$LOCALCODE_BENCH_CACHE/lock" ensure_litellm ;;
+        *" --start "* | *" --soak "* | *" --many "* | *" --count "*) ;;
         *) with_lock "$LOCALCODE_BENCH_CACHE/lock" ensure_litellm ;;
     esac
     exec "$VENV/bin/python" -m bench "$@"

@@ -48,7 +48,7 @@ class Lane:
     def loaded(self, load: Load) -> Load:
         who = self.running.contestant
         aliased = who.aliased and self.dialect not in who.shown_in
-        return replace(load, port=who.port, api=self.dialect, model=self.model, aliased=aliased)
+        return replace(load, api=self.dialect, model=self.model, aliased=aliased)
 
 
 def lanes(field: Field) -> list[Lane]:
@@ -152,25 +152,42 @@ def idle(field: Field, seconds: float = 2.0) -> dict[str, float]:
     return {name: spent(before[name], tree.cpu()) / passed for name, tree in trees.items()}
 
 
-def measure(field: Field, lane: Lane, name: str, load: Load, resting: float, number: int) -> Sample:
-    """One scenario in one lane."""
-    tree = lane.running.tree or field.upstream
-    with loading(lane.loaded(load)) as process:
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What came of a load, and its seconds: by the clock, of the contestant, of everything beside it."""
+
+    outcome: Outcome
+    wall: float
+    used: float
+    beside: float
+
+
+def weigh(field: Field, who: Running, load: Load) -> Weighed:
+    """One load, every answer right."""
+    tree = who.tree or field.upstream
+    with loading(replace(load, port=who.contestant.port)) as process:
         before, upstream = tree.cpu(), field.upstream.cpu()
         begun = time.monotonic()
         outcome = go(process)
         wall = time.monotonic() - begun
         used, beside = spent(before, tree.cpu()), spent(upstream, field.upstream.cpu())
-    faultless(outcome, f"{lane.name}, {lane.dialect}, {name}")
+    faultless(outcome, f"{who.contestant.name}, {load.api} of {load.model}, {load.script}")
+    return Weighed(outcome, wall, used, beside + outcome.cpu)
+
+
+def measure(field: Field, lane: Lane, name: str, load: Load, resting: float, number: int) -> Sample:
+    """One scenario in one lane."""
+    found = weigh(field, lane.running, lane.loaded(load))
+    outcome = found.outcome
     return Sample(
         contestant=lane.name,
         scenario=name,
         round=number,
         requests=outcome.requests,
         events=outcome.events,
-        wall=wall,
-        cpu=max(used - resting * wall, 0.0),
-        harness_cpu=beside + outcome.cpu,
+        wall=found.wall,
+        cpu=max(found.used - resting * found.wall, 0.0),
+        harness_cpu=found.beside,
         first_token=percentile(outcome.first_token, 0.5),
         delay_p50=percentile(outcome.delays, 0.5),
         delay_p99=percentile(outcome.delays, 0.99),

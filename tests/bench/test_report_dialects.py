@@ -54,7 +54,11 @@ def test_each_dialect_has_its_table_beside_the_chat_relay() -> None:
     assert "| unpaced event, processor µs | 10.0 | 30.0 | 900 | - |\n" in told
 
 
-def test_counts_are_told_with_their_times() -> None:
-    told = counts([Count("one at a time", 100, 3.21, 4.5, 2.75)])
+def test_counts_are_told_with_their_times_and_goals() -> None:
+    told = counts(
+        [Count("free", 10, 3.21, 4.5, 2.75), Count("fast", 9, 1, 2, 3, 30), Count("slow", 8, 31, 2, 3, 30)]
+    )
 
-    assert "| one at a time | 100 | 3.21 | 4.50 | 2.75 |" in told
+    assert "| free | 10 | 3.21 | 4.50 | 2.75 | - | - |" in told
+    assert "| fast | 9 | 1.00 | 2.00 | 3.00 | under 30 | yes |" in told
+    assert "| slow | 8 | 31.0 | 2.00 | 3.00 | under 30 | **no** |" in told
