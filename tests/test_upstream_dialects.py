@@ -242,15 +242,35 @@ def test_the_events_of_responses_are_numbered_and_placed() -> None:
     ]
 
 
-def test_llama_server_has_its_own_ways() -> None:
-    llama = Shape(llama=True, pieces=1)
-    events = messages_form.events(CALLED, llama, {})
+def test_llama_server_ends_every_block_of_messages_after_the_last_one() -> None:
+    events = messages_form.events(CALLED, Shape(llama=True, pieces=1), {})
     starts = [event["content_block"] for event in events if event["type"] == "content_block_start"]
+    ends = [(event["type"], event.get("index")) for event in events[-6:]]
 
     assert "ping" not in [event["type"] for event in events]
     assert starts[-1] == {"type": "tool_use", "id": "c", "name": "f"}
+    assert events[-6]["delta"] == {"type": "signature_delta", "signature": ""}
+    assert ends == [
+        ("content_block_delta", 0),
+        *(("content_block_stop", index) for index in range(3)),
+        ("message_delta", None),
+        ("message_stop", None),
+    ]
     assert events[-2]["usage"].keys() == {"output_tokens"}
-    assert all("sequence_number" not in event for event in responses_form.events(CALLED, llama, {}))
+
+
+def test_llama_server_ends_every_item_of_responses_after_the_last_one_and_numbers_none() -> None:
+    events = responses_form.events(CALLED, Shape(llama=True, pieces=1), {})
+    done = [event["item"]["type"] for event in events if event["type"] == "response.output_item.done"]
+
+    assert events[0]["response"].keys() == {"id", "object", "status"}
+    assert not {"sequence_number", "output_index", "content_index"} & {key for one in events for key in one}
+    assert [event["type"] for event in events[-6:-1]] == [
+        "response.output_item.done",
+        *("response.output_text.done", "response.content_part.done", "response.output_item.done"),
+        "response.output_item.done",
+    ]
+    assert done == ["reasoning", "message", "function_call"]
 
 
 def test_unknown_fields_and_events_are_on_every_level() -> None:

@@ -24,6 +24,8 @@ class Dialect:
     manner: Manner = CHAT
     id: str = "chatcmpl-upstream"
     """With the request's number in place of braces: Claude Code takes answers of one id for one answer."""
+    id_of_llama: str = ""
+    """The same as llama-server writes it, where it does not write that one."""
     error: Callable[[int, str], Json] | None = None
     """Its own form of an error's body; None: OpenAI's."""
 
@@ -42,7 +44,15 @@ _RESPONSES = Manner(responses.error_event, named=True)
 
 DIALECTS = (
     Dialect("/chat/completions", _completion, _chunks),
-    Dialect("/messages", messages.answer, messages.events, _MESSAGES, "msg_upstream_{}", messages.error),
+    Dialect(
+        "/messages",
+        messages.answer,
+        messages.events,
+        _MESSAGES,
+        "msg_upstream_{}",
+        "chatcmpl-upstream-{}",
+        messages.error,
+    ),
     Dialect("/messages/count_tokens", messages.count, None, _MESSAGES, error=messages.error),
     Dialect("/responses", responses.answer, responses.events, _RESPONSES, "resp_upstream_{}"),
     Dialect("/completions", completions.answer, completions.events, id="cmpl-upstream"),  # behind chat's

@@ -73,17 +73,32 @@ def error_event(number: int, status: int, message: str) -> Json:
 
 def _events(turn: Turn, shape: Shape, asked: Json) -> Iterator[Json]:
     whole = usage(turn, shape)
-    yield {"type": "message_start", "message": _message([], whole | {"output_tokens": 1}, shape)}
+    begun = 0 if shape.llama else 1
+    yield {"type": "message_start", "message": _message([], whole | {"output_tokens": begun}, shape)}
+    yield from _block_events(turn, shape)
+    counted = {"output_tokens": whole["output_tokens"]} if shape.llama else whole
+    yield {"type": "message_delta", "delta": _stop(turn, asked), "usage": counted}
+    yield {"type": "message_stop"}
+
+
+def _block_events(turn: Turn, shape: Shape) -> Iterator[Json]:
+    """llama-server ends all blocks only when the last one is complete; the signature is part of the end."""
+    owed: list[Json] = []
     for index, (start, deltas) in enumerate(_blocks(turn, shape)):
         yield {"type": "content_block_start", "index": index, "content_block": start}
         if index == 0 and not (shape.llama or shape.bare):
             yield {"type": "ping"}
         for delta in deltas:
-            yield {"type": "content_block_delta", "index": index, "delta": delta}
-        yield {"type": "content_block_stop", "index": index}
-    counted = {"output_tokens": whole["output_tokens"]} if shape.llama else whole
-    yield {"type": "message_delta", "delta": _stop(turn, asked), "usage": counted}
-    yield {"type": "message_stop"}
+            event = {"type": "content_block_delta", "index": index, "delta": delta}
+            if delta["type"] == "signature_delta":
+                owed.append(event)
+            else:
+                yield event
+        owed.append({"type": "content_block_stop", "index": index})
+        if not shape.llama:
+            yield from owed
+            owed = []
+    yield from owed
 
 
 def _message(content: list[Json], usage: Json, shape: Shape) -> Json:

@@ -28,14 +28,17 @@ ECHOED: Mapping[str, object] = {
 }  # fmt: skip
 """What a response repeats of the request, and what it says where the request was silent."""
 
-PLACES = ("sequence_number", "output_index", "content_index", "summary_index")
+LEFT_OUT = ("sequence_number", "output_index", "content_index", "summary_index")
 """Which llama-server leaves out."""
 
 
 def answer(turn: Turn, shape: Shape, asked: Json) -> Json:
     """The plain answer to that request."""
     items = [item.whole(shape) for item in _items(turn, shape)]
-    return _response(shape, asked) | _end(turn) | {"output": items, "usage": usage(turn, shape)}
+    named = {"created_at": CREATED, "model": shape.model} if shape.llama else {}
+    return (
+        _response(shape, asked) | named | _end(turn, shape) | {"output": items, "usage": usage(turn, shape)}
+    )
 
 
 def events(turn: Turn, shape: Shape, asked: Json) -> list[Json]:
@@ -47,7 +50,7 @@ def events(turn: Turn, shape: Shape, asked: Json) -> list[Json]:
     if shape.unknown:
         numbered = [event | UNKNOWN for event in numbered]
     if shape.llama:
-        return [{name: event[name] for name in event if name not in PLACES} for event in numbered]
+        return [{name: event[name] for name in event if name not in LEFT_OUT} for event in numbered]
     return numbered
 
 
@@ -64,6 +67,8 @@ def usage(turn: Turn, shape: Shape) -> Json | None:
     }
     if not (shape.llama or shape.bare):
         counted["input_tokens_details"]["cache_write_tokens"] = 0
+    if shape.llama:
+        del counted["output_tokens_details"]
     return counted | UNKNOWN if shape.unknown else counted
 
 
@@ -76,23 +81,34 @@ def _events(turn: Turn, shape: Shape, asked: Json) -> Iterator[Json]:
     begun = _response(shape, asked)
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    items = _items(turn, shape)
-    for index, item in enumerate(items):
-        place = {"output_index": index}
-        started = item.started(shape)
-        yield {"type": "response.output_item.added", **place, "item": started}
-        yield from (event | place | {"item_id": started["id"]} for event in item.events(shape))
-        yield {"type": "response.output_item.done", **place, "item": item.whole(shape)}
+    yield from _item_events(turn, shape)
     end = answer(turn, shape, asked)
     yield {"type": f"response.{end['status']}", "response": end}
 
 
+def _item_events(turn: Turn, shape: Shape) -> Iterator[Json]:
+    """llama-server ends all items only when the last one is complete."""
+    owed: list[Json] = []
+    for index, item in enumerate(_items(turn, shape)):
+        started, whole = item.started(shape), item.whole(shape)
+        place = {"output_index": index}
+        within = place | {"item_id": started["id"]}
+        yield {"type": "response.output_item.added", **place, "item": started}
+        yield from (event | within for event in item.pieces(shape))
+        owed += [event | within for event in item.ends(shape)]
+        owed.append({"type": "response.output_item.done", **place, "item": whole})
+        if not shape.llama:
+            yield from owed
+            owed = []
+    yield from owed
+
+
 def _response(shape: Shape, asked: Json) -> Json:
-    response: Json = {
-        "id": shape.id,
-        "object": "response",
+    response: Json = {"id": shape.id, "object": "response", "status": "in_progress"}
+    if shape.llama:
+        return response
+    response |= {
         "created_at": CREATED,
-        "status": "in_progress",
         "background": False,
         "error": None,
         "incomplete_details": None,
@@ -100,13 +116,15 @@ def _response(shape: Shape, asked: Json) -> Json:
         "output": [],
         "usage": None,
     }
-    if not (shape.llama or shape.bare):
+    if not shape.bare:
         response |= {name: deepcopy(asked.get(name, default)) for name, default in ECHOED.items()}
     return response | UNKNOWN if shape.unknown else response
 
 
-def _end(turn: Turn) -> Json:
-    return dict(ENDS.get(turn.finish, {"status": "completed", "completed_at": CREATED + 1}))
+def _end(turn: Turn, shape: Shape) -> Json:
+    completed: Json = {"status": "completed", "completed_at": CREATED + 1}
+    # llama-server does not tell that an answer was cut at its limit.
+    return completed if shape.llama else ENDS.get(turn.finish, completed)
 
 
 # ---------------------------------------------------------------------------- the items
@@ -118,7 +136,9 @@ class _Thoughts:
     turn: Turn
 
     def started(self, shape: Shape) -> Json:
-        return {"id": _id("rs", self.number, shape), "type": "reasoning", "summary": []} | self._sealed()
+        sealed = "" if shape.llama else self.turn.signature or None
+        started = {"id": _id("rs", self.number, shape), "type": "reasoning"}
+        return started | {"summary": [], "encrypted_content": sealed}
 
     def whole(self, shape: Shape) -> Json:
         text = "".join(self.turn.reasoning)
@@ -126,25 +146,29 @@ class _Thoughts:
             return self.started(shape) | {"content": [{"type": "reasoning_text", "text": text}]}
         return self.started(shape) | {"summary": [{"type": "summary_text", "text": text}]}
 
-    def events(self, shape: Shape) -> Iterator[Json]:
-        pieces, text = self.turn.reasoning, "".join(self.turn.reasoning)
+    def pieces(self, shape: Shape) -> Iterator[Json]:
+        pieces, part = self.turn.reasoning, {"type": "summary_text", "text": ""}
         if shape.llama:
             yield from ({"type": "response.reasoning_text.delta", "delta": piece} for piece in pieces)
             return
-        at, name = {"summary_index": 0}, "response.reasoning_summary"
-        yield {"type": f"{name}_part.added", **at, "part": {"type": "summary_text", "text": ""}}
-        yield from ({"type": f"{name}_text.delta", **at, "delta": piece} for piece in pieces)
-        yield {"type": f"{name}_text.done", **at, "text": text}
-        yield {"type": f"{name}_part.done", **at, "part": {"type": "summary_text", "text": text}}
+        at = {"summary_index": 0}
+        yield {"type": "response.reasoning_summary_part.added", **at, "part": part}
+        for piece in pieces:
+            yield {"type": "response.reasoning_summary_text.delta", **at, "delta": piece}
 
-    def _sealed(self) -> Json:
-        return {"encrypted_content": self.turn.signature or None}
+    def ends(self, shape: Shape) -> Iterator[Json]:
+        if shape.llama:
+            return
+        at, text = {"summary_index": 0}, "".join(self.turn.reasoning)
+        part = {"type": "summary_text", "text": text}
+        yield {"type": "response.reasoning_summary_text.done", **at, "text": text}
+        yield {"type": "response.reasoning_summary_part.done", **at, "part": part}
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
     number: int
-    pieces: tuple[str, ...]
+    said: tuple[str, ...]
 
     def started(self, shape: Shape) -> Json:
         return {
@@ -156,13 +180,16 @@ class _Message:
         }
 
     def whole(self, shape: Shape) -> Json:
-        return self.started(shape) | {"status": "completed", "content": [self._part("".join(self.pieces))]}
+        return self.started(shape) | {"status": "completed", "content": [self._part("".join(self.said))]}
 
-    def events(self, shape: Shape) -> Iterator[Json]:
-        at, text = {"content_index": 0}, "".join(self.pieces)
+    def pieces(self, shape: Shape) -> Iterator[Json]:
+        at = {"content_index": 0}
         yield {"type": "response.content_part.added", **at, "part": self._part("")}
-        for piece in self.pieces:
+        for piece in self.said:
             yield {"type": "response.output_text.delta", **at, "delta": piece, "logprobs": []}
+
+    def ends(self, shape: Shape) -> Iterator[Json]:
+        at, text = {"content_index": 0}, "".join(self.said)
         yield {"type": "response.output_text.done", **at, "text": text, "logprobs": []}
         yield {"type": "response.content_part.done", **at, "part": self._part(text)}
 
@@ -181,14 +208,20 @@ class _Call:
     def whole(self, shape: Shape) -> Json:
         return self._item("completed", self.call.arguments, shape)
 
-    def events(self, shape: Shape) -> Iterator[Json]:
-        kind = "custom_tool_call_input" if self.call.custom else "function_call_arguments"
+    def pieces(self, shape: Shape) -> Iterator[Json]:
         for piece in cut(self.call.arguments, shape.pieces):
-            yield {"type": f"response.{kind}.delta", "delta": piece}
-        whole = {"input": self.call.arguments} if self.call.custom else {"arguments": self.call.arguments}
-        if not (self.call.custom or shape.llama):
-            whole["name"] = self.call.name
-        yield {"type": f"response.{kind}.done", **whole}
+            yield {"type": f"response.{self._kind}.delta", "delta": piece}
+
+    def ends(self, shape: Shape) -> Iterator[Json]:
+        if shape.llama:
+            return
+        text = self.call.arguments
+        whole = {"input": text} if self.call.custom else {"arguments": text, "name": self.call.name}
+        yield {"type": f"response.{self._kind}.done"} | whole
+
+    @property
+    def _kind(self) -> str:
+        return "custom_tool_call_input" if self.call.custom else "function_call_arguments"
 
     def _item(self, status: str, text: str, shape: Shape) -> Json:
         kind, prefix, field = ("function_call", "fc", "arguments")
