@@ -142,10 +142,10 @@ def _responses_plain(answer: Json) -> Said:
         text="".join(part.get("text", "") for part in parts),
         thoughts="".join(part["text"] for part in seen),
         calls=[(i["call_id"], i["name"], i["arguments"]) for i in items if i["type"] == "function_call"],
-        finish=(answer["incomplete_details"] or {}).get("reason", answer["status"]) if over else None,
-        usage=answer["usage"] or {},
-        models=frozenset({answer["model"]}),
-        error=answer["error"],
+        finish=(answer.get("incomplete_details") or {}).get("reason", answer["status"]) if over else None,
+        usage=answer.get("usage") or {},
+        models=frozenset({answer["model"]} if "model" in answer else ()),
+        error=answer.get("error"),
     )
 
 
@@ -159,7 +159,7 @@ def _responses_streamed(events: list[Json]) -> Said:
         calls=said.calls,
         finish=said.finish,
         usage=said.usage,
-        models=frozenset(response["model"] for response in responses),
+        models=frozenset(response["model"] for response in responses if "model" in response),
         error=said.error,
     )
 

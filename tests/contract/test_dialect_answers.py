@@ -289,3 +289,101 @@ def test_the_log_names_session_and_dialect(
     assert [f" model {dialect.name} " in line for line in lines] == [True, False]
     assert all(line.endswith(f"session=session-of-{header.lower()}") for line in lines)
     assert "21→4 tokens (cached 13" in lines[-1]
+
+
+# ─── what is asked ───────────────────────────────────────────────────────────────────────────────
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@STREAMED
+def test_an_answer_with_nothing_in_it_is_a_whole_answer(ask: Ask, dialect: Dialect, stream: bool) -> None:
+    asked = ask('text say=""', stream=stream)
+    said = said_in(asked, dialect)
+
+    assert (said.text, said.calls, said.finish) == ("", [], dialect.ends["stop"])
+    if stream:
+        dialect.check(asked.raw, True)
+
+
+@STREAMED
+@pytest.mark.parametrize("alias", ["up/model", "up/native", "up/lite"])
+def test_an_alias_is_shown_as_the_client_spelt_it(
+    gateway: Gateway, upstream: Upstream, dialect: Dialect, alias: str, stream: bool
+) -> None:
+    asked = asking(gateway.url, dialect, dialect.body(alias, "[[script:text]]") | {"stream": stream})
+
+    assert said_in(asked, dialect).models == {alias}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("messages", {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}),
+        ("responses", {"type": "input_image", "detail": "auto", "image_url": f"data:image/png;base64,{PNG}"}),
+    ],
+)
+def test_a_picture_as_data_arrives_by_every_way(
+    gateway: Gateway, upstream: Upstream, way: str, name: str, part: dict[str, Any]
+) -> None:
+    field = "messages" if name == "messages" else "input"
+    body = DIALECTS[name].body(WAYS[way], "") | {field: [{"role": "user", "content": [part]}]}
+    asked = asking(gateway.url, DIALECTS[name], body)
+
+    assert asked.status == 200, asked.raw
+    if way == "relayed":
+        assert upstream.last.json[field] == body[field]
+    else:
+        (sent,) = upstream.last.json["messages"][0]["content"]
+        assert sent["image_url"]["url"] == f"data:image/png;base64,{PNG}"
+
+
+CALLED = {
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": SIGNATURE},
+            {"type": "redacted_thinking", "data": "aGlkZGVu"},
+            {"type": "tool_use", "id": "toolu_1/x", "name": "get_weather", "input": {"city": "Zürich"}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1/x", "content": "No.", "is_error": True}]},
+    ],
+    "responses": [
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be short."}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": SIGNATURE},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1/x", "name": "get_weather",
+         "arguments": '{"city": "Zürich"}', "status": "completed"},
+        {"type": "function_call_output", "call_id": "call_1/x", "output": "No."},
+    ],
+}  # fmt: skip
+"""A step of a tool loop, with all that only its provider can read."""
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_history_goes_back_to_a_relayed_target_as_it_came(
+    gateway: Gateway, upstream: Upstream, name: str
+) -> None:
+    field = "messages" if name == "messages" else "input"
+    asked = asking(gateway.url, DIALECTS[name], DIALECTS[name].body("native", "") | {field: CALLED[name]})
+
+    assert asked.status == 200, asked.raw
+    assert upstream.last.json[field] == CALLED[name]
+
+
+@pytest.mark.parametrize("alias", ["model", "lite"])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_history_is_told_in_chats_words(
+    gateway: Gateway, upstream: Upstream, name: str, alias: str
+) -> None:
+    field = "messages" if name == "messages" else "input"
+    body = DIALECTS[name].body(alias, "") | {field: CALLED[name]}
+    asked = asking(gateway.url, DIALECTS[name], body)
+    *_, call, result = upstream.last.json["messages"]
+    (made,) = call["tool_calls"]
+
+    assert asked.status == 200, asked.raw
+    assert made["id"] == result["tool_call_id"] == CALLED[name][-1].get("call_id", "toolu_1/x")
+    assert json.loads(made["function"]["arguments"]) == {"city": "Zürich"}
+    assert "No." in result["content"]
+    assert SIGNATURE not in upstream.last.body.decode()  # what another provider signed is nothing to this one

@@ -99,3 +99,30 @@ def test_a_target_reads_its_own_thoughts_again(
     assert loop.work() == SAID
     turns = [message for message in upstream.last.json["messages"] if message["role"] == "assistant"]
     assert [turn.get("reasoning_content") for turn in turns] == [thought(step) for step in range(3)]
+
+
+@STREAMED
+def test_a_client_of_responses_carries_thoughts_itself(
+    gateway: Gateway, upstream: Upstream, stream: bool
+) -> None:
+    """Sealed in its reasoning items: here each step comes in a session that the ledger has never seen."""
+    loop = client("responses", gateway, "glm", "thinking", stream=stream)
+    for step in range(4):
+        loop.sending = {"session-id": f"session-{stream}-{step}"}
+        loop.ask()
+    turns = [message for message in upstream.last.json["messages"] if message["role"] == "assistant"]
+
+    assert [turn.get("reasoning_content") for turn in turns] == [thought(step) for step in range(3)]
+
+
+def test_what_another_gateway_has_sealed_is_left_out(gateway: Gateway, upstream: Upstream) -> None:
+    loop = client("responses", gateway, "glm", "thinking", sending={"session-id": "sealed-1"})
+    loop.ask()
+    for item in loop.history:
+        if item.get("encrypted_content"):
+            item["encrypted_content"] = item["encrypted_content"][:-8] + "AAAAAAAA"
+            item["summary"] = item["content"] = []
+    loop.sending = {"session-id": "sealed-2"}
+
+    assert loop.ask() == 2
+    assert thought(0) not in upstream.last.body.decode()

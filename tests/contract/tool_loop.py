@@ -42,7 +42,7 @@ class Client(ABC):
         self._alias = alias
         self._manner = manner
         self._stream = stream
-        self._sending = sending
+        self.sending = sending
         self._called = 0
 
     def ask(self) -> int:
@@ -50,7 +50,7 @@ class Client(ABC):
         reply = requests.post(
             self.url + self.PATH,
             json={"model": self._alias, "stream": self._stream, **self.body()},
-            headers=self._sending,
+            headers=self.sending,
             timeout=30,
         )
         assert reply.status_code == 200, reply.text
