@@ -94,7 +94,7 @@ def watched(request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path) 
 
 
 def test_no_key_ever_comes_out(watched: Gateway, upstream: Upstream) -> None:
-    answers = {}
+    answers: dict[str, str] = {}
     for dialect in DIALECTS.values():
         answers |= said_by_targets(watched, upstream, dialect) | said_by_us(watched, dialect)
 

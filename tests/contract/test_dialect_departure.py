@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.client import post_raw
-from tests.contract.dialects import DIALECTS, WAYS, Dialect
+from tests.contract.dialects import MESSAGES, RESPONSES, WAYS, Dialect
 from tests.gateway import Gateway
 from tests.upstream import Upstream
 
@@ -17,20 +17,23 @@ NOTICED = 3.0
 """Seconds a slow machine may take until we call it a failure; bench/ measures that it is under 1 s."""
 
 
-@pytest.fixture(params=DIALECTS)
-def dialect(request: pytest.FixtureRequest) -> Dialect:
-    return DIALECTS[request.param]
-
-
-@pytest.fixture(params=WAYS)
-def alias(request: pytest.FixtureRequest) -> str:
-    return WAYS[request.param]
+EACH = [
+    *((RESPONSES, alias) for alias in WAYS.values()),
+    (MESSAGES, "native"),
+    pytest.param(MESSAGES, "model", marks=pytest.mark.full),
+    pytest.param(MESSAGES, "lite", marks=pytest.mark.full),
+]
+"""Whoever waits for a target knows little of dialects: some of these will do, as a rule."""
+BY = pytest.mark.parametrize(
+    ("dialect", "alias"), EACH, ids=lambda it: it if isinstance(it, str) else it.name
+)
 
 
 def body_of(dialect: Dialect, alias: str, script: str, **fields: Any) -> bytes:
     return json.dumps(dialect.body(alias, f"[[script:{script}]]") | fields).encode()
 
 
+@BY
 @pytest.mark.parametrize(
     ("script", "stream"),
     [("mute", False), ("mute", True), ("stall-first", True), ("stall", True), ("text wait_body=60000", False),
@@ -50,6 +53,7 @@ def test_the_target_is_left_soon_after_the_client_has(
     assert seen.closed_early.wait(NOTICED)
 
 
+@BY
 def test_a_client_that_leaves_after_the_last_event_has_been_served(
     gateway: Gateway, upstream: Upstream, dialect: Dialect, alias: str
 ) -> None:

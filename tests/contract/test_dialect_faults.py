@@ -80,7 +80,11 @@ FAULTS = [
 ]
 
 
-@STREAMED
+@pytest.mark.parametrize(
+    ("way", "stream"),
+    [("relayed", False), ("relayed", True), ("translated", True), ("litellm", True)],
+    indirect=["way"],
+)
 @pytest.mark.parametrize(("script", "status", "type", "code"), FAULTS, ids=[fault[0] for fault in FAULTS])
 def test_an_error_before_the_answer_is_a_status(
     ask: Ask, dialect: Dialect, script: str, status: int, type: str, code: str | None, stream: bool
