@@ -233,9 +233,9 @@ def _lacks(message: Message, wanted: Wants) -> bool:
 
 def filled(body: Body, missing: Iterable[Gap], rows: Mapping[str, bytes], target: Target) -> Restored:
     """The request with what is kept where it is missing, and the dummy where nothing else helps."""
-    messages = list(body.get("messages") or ())
+    messages, wanted = list(body.get("messages") or ()), wants(target)
     for gap in missing:
-        messages[gap.place] = _completed(messages[gap.place], gap.names, rows, wants(target))
+        messages[gap.place] = _completed(messages[gap.place], gap.names, rows, wanted)
     notes = tuple(_signed_by_dummy(messages, target)) if insists(target) else ()
     if all(new is old for new, old in zip(messages, body.get("messages") or (), strict=True)):
         return Restored(body, notes)
