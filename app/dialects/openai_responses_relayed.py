@@ -63,6 +63,7 @@ class RelayedResponses:
             self._over = name in _ENDS
             if isinstance(response := event["response"], dict):
                 self._response = response
+                response.setdefault("output", [])
                 if self._previous is not None:
                     response["previous_response_id"] = self._previous
         elif "item" in event:

@@ -15,6 +15,7 @@ from app.utils.answers import garbage, is_stream, json_in
 from app.utils.codec import loads
 from app.utils.formatter import FAILED_FINISHES, broken, cut
 from app.utils.messages_events import answer_of, events_of, newest
+from app.utils.messages_order import BlockOrder
 from app.utils.messages_terms import usage_in_chat, without_billing
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.sse import DONE, SSEReader
@@ -208,6 +209,7 @@ class MessageStream:
         self._trace = trace
         self._usage: dict[str, Any] = {}
         self._whole = False
+        self._order = BlockOrder()
 
     def pass_on(self, batch: Batch) -> Batch:
         """The batch as the client gets it."""
@@ -215,8 +217,8 @@ class MessageStream:
             if event["type"] != "content_block_delta":
                 self._follow(event)
                 if self.failed:
-                    return batch[:place]
-        return batch
+                    return self._order.put(batch[:place])
+        return self._order.put(batch)
 
     def end(self) -> None:
         """Raises what is wrong with a stream that ends here: UpstreamCut unless the message stopped."""
@@ -259,11 +261,14 @@ class MessageStream:
 
 
 def _mended(event: Event) -> None:
-    """Puts in what the SDKs cannot do without: a tool's input where it begins, a number in the usage."""
+    """Puts in what the SDKs cannot do without: how a block begins, a number in the usage."""
     if event["type"] == "message_delta":
         usage = event.get("usage")
         event["usage"] = {"output_tokens": 0, **(usage if isinstance(usage, dict) else {})}
-    else:
-        block = event.get("content_block")
-        if isinstance(block, dict) and block.get("type") == "tool_use":
-            block.setdefault("input", {})
+        return
+    block: Any = event.get("content_block")
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind == "tool_use":
+        block.setdefault("input", {})
+    elif kind == "thinking":
+        block.setdefault("signature", "")
