@@ -351,6 +351,21 @@ def test_a_path_that_is_none_and_a_method_that_is_none_speak_the_dialect(gateway
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "type"),
+    [({"model": "nobody", "messages": ONE}, 404, "not_found_error"),
+     ({"model": "model"}, 400, "invalid_request_error"),
+     ({"model": "model", "messages": [5]}, 400, "invalid_request_error")],
+    ids=["unknown alias", "no messages", "no message"],
+)  # fmt: skip
+def test_what_cannot_be_counted_is_said_in_the_same_words(
+    gateway: Gateway, body: dict[str, Any], status: int, type: str
+) -> None:
+    reply = requests.post(f"{gateway.url}/v1/messages/count_tokens", json=body, timeout=20)
+
+    assert own_error(reply, MESSAGES) == (status, type)
+
+
 def test_claude_codes_first_question_is_answered(gateway: Gateway) -> None:
     assert requests.head(f"{gateway.url}/", timeout=20).status_code == 200
 
