@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.config.catalog import needs_litellm
-from app.types import Retries, Timeouts
+from app.types import Harmony, Reasoning, Retries, Timeouts
 from tests.config.conftest import BASE, One, Read, v1
 
 # --- packages
@@ -593,3 +593,124 @@ def test_azures_base_follows_from_its_resource_or_is_given(one: One) -> None:
     )
     given = options | {"baseURL": "https://r.example/openai/v1"}
     assert one({}, npm="@ai-sdk/azure", options=given).base_url == "https://r.example"
+
+
+# --- dialects, thinking
+
+
+@pytest.mark.parametrize(
+    ("written", "native"),
+    [
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("https://x.example/anthropic/v1", "https://x.example/anthropic/v1"),
+        (None, "https://api.anthropic.com/v1"),
+    ],
+)
+def test_a_target_that_speaks_messages_is_relayed_to_where_its_sdk_would_ask(
+    one: One, written: str | None, native: str
+) -> None:
+    options = {"apiKey": "k" * 20, **({"baseURL": written} if written else {})}
+    target = one({}, options=options, npm="@ai-sdk/anthropic")
+
+    assert (target.native_url, set(target.dialects)) == (native, {"messages"})
+
+
+@pytest.mark.parametrize(
+    ("wire", "litellm", "dialects"),
+    [
+        ("glm-4.7", None, {"chat"}),
+        ("gpt-5.2", None, {"chat", "responses"}),
+        ("claude-sonnet-4-6", "anthropic", {"messages"}),
+        ("gemini-3-pro", "gemini", set()),
+    ],
+)
+def test_a_model_of_zen_is_called_in_the_api_that_zen_has_for_it(
+    one: One, wire: str, litellm: str | None, dialects: set[str]
+) -> None:
+    target = one({"id": wire}, provider_id="opencode", options={"apiKey": "k" * 20})
+
+    assert (target.litellm_provider, set(target.dialects)) == (litellm, dialects)
+    assert (target.native_url or target.base_url) == "https://opencode.ai/zen/v1"
+
+
+LLAMA = {"baseURL": "http://127.0.0.1:8080/v1"}
+
+
+def ours(**localcode: Any) -> dict[str, Any]:
+    return {"options": {"localcode": localcode}}
+
+
+def test_the_file_may_say_what_a_server_speaks(one: One) -> None:
+    target = one(ours(dialects=["chat", "messages", "responses"]), options=LLAMA)
+
+    assert target.dialects == {"chat", "messages", "responses"}
+
+
+def test_a_relayed_server_without_chat_is_refused_with_the_mend(read: Read) -> None:
+    catalog = read(v1(models={"m": ours(dialects=["messages"])}, options=LLAMA))
+    (problem,) = catalog.problems
+
+    assert problem.place == "provider.p.models.m.options.localcode.dialects"
+    assert "@ai-sdk/anthropic" in problem.mend
+
+
+def test_whoever_says_litellm_is_not_relayed_in_another_dialect(one: One) -> None:
+    options = {"apiKey": "k" * 20}
+
+    assert one(ours(carrier="litellm"), options=options, npm="@ai-sdk/anthropic").dialects == {"chat"}
+
+
+@pytest.mark.parametrize(
+    ("written", "harmony"),
+    [
+        ({}, None),
+        ({"harmony": False}, None),
+        ({"harmony": True}, Harmony("completions", "drop")),
+        ({"harmony": "chat", "reasoning": "expose"}, Harmony("chat", "expose")),
+    ],
+)
+def test_harmony_is_one_word(one: One, written: dict[str, Any], harmony: Harmony | None) -> None:
+    assert one(ours(**written), options=LLAMA).harmony == harmony
+
+
+@pytest.mark.parametrize(
+    ("wire", "written", "reasoning"),
+    [
+        ("m", {}, Reasoning((), from_temperature=False)),
+        ("m", {"reasoningLevels": ["high", "low"]}, Reasoning(("low", "high"), from_temperature=True)),
+        ("m", {"harmony": True}, Reasoning(("low", "medium", "high"), from_temperature=True)),
+        (
+            "gpt-oss-20b",
+            {"harmony": True},
+            Reasoning(("low", "medium", "high"), True, keep_temperature=False),
+        ),
+        ("gemini-3-pro", {"reasoningLevels": ["low"]}, Reasoning(("low",), True, keep_temperature=False)),
+        ("gemini-3-pro", {"reasoningLevels": ["low"], "sendTemperature": True}, Reasoning(("low",), True)),
+    ],
+)
+def test_levels_of_thinking_stand_in_their_order(
+    one: One, wire: str, written: dict[str, Any], reasoning: Reasoning
+) -> None:
+    assert one({"id": wire, **ours(**written)}, options=LLAMA).reasoning == reasoning
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "base", "field"),
+    [
+        ("p", {}, "https://x.example/v1", None),
+        ("p", {"interleaved": True}, "https://x.example/v1", "reasoning_content"),
+        ("p", {"interleaved": {"field": "reasoning"}}, "https://x.example/v1", "reasoning"),
+        ("p", {"interleaved": {"field": "reasoning_details"}}, "https://x.example/v1", None),
+        ("p", {}, "http://127.0.0.1:8080/v1", "reasoning_content"),
+        ("p", ours(harmony=True), "https://x.example/v1", "reasoning_content"),
+        ("p", ours(reasoningField="thoughts"), "https://x.example/v1", "thoughts"),
+        ("zai", {}, "https://x.example/v1", "reasoning_content"),
+        ("zai", ours(reasoningField=False), "https://x.example/v1", None),
+    ],
+)
+def test_a_target_gets_its_thoughts_back_where_it_wants_them(
+    one: One, provider: str, model: dict[str, Any], base: str, field: str | None
+) -> None:
+    target = one(model, provider_id=provider, options={"baseURL": base, "apiKey": "k" * 20})
+
+    assert target.reasoning_field == field
