@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ TURN = Turn(
 )
 
 
-def told(*events: dict[str, Any]) -> list[tuple[str, str]]:
+def told(*events: dict[str, Any]) -> Sequence[tuple[str, str]]:
     story = Story()
     return [line for event in events for line in story.feed(event)] + list(story.close())
 
