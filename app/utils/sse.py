@@ -1,9 +1,9 @@
 """Server-sent events, read and written. Pure.
 
 A reader is fed whatever a network read brought and gives the payloads of all events
-that are complete by then: one read, one batch. The usual event is one `data: ` line and
-ends in an empty line, so that is the fast path; CRLF, lone CR, comments, several data
-lines, a missing space and a byte order mark take the slow one.
+that are complete by then: one read, one batch. The usual event is one `data: ` line, behind an
+`event: ` line or not, and ends in an empty line, so that is the fast path; CRLF, lone CR,
+comments, several data lines, a missing space and a byte order mark take the slow one.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class SSEReader:
 def _payload(block: bytes) -> bytes | None:
     if block.startswith(b"data: ") and b"\n" not in block:
         return block[6:]
+    end = block.find(b"\n") + 1
+    if block.startswith(b"event: ") and block.startswith(b"data: ", end) and block.find(b"\n", end) < 0:
+        return block[end + 6 :]
     lines = [_value(line) for line in block.split(b"\n") if line.startswith(b"data:") or line == b"data"]
     return b"\n".join(lines) if lines else None
 
