@@ -24,7 +24,7 @@ def profile(field: Field, chosen: Sequence[Lane], seconds: float, target: Path) 
         for name, load in scenarios(seconds).items():
             if name == "first":
                 continue
-            output = target / f"{lane.dialect}-{lane.name}-{name}.txt".replace(" ", "-")
+            output = target / f"{lane.dialect}-{lane.name}-{name}.txt".replace(", ", "-")
             with recorded(lane.running.tree.worker(), output):
                 sample = measure(field, lane, name, load, 0.0, 1)
             print(f"\n{lane.dialect}, {lane.name}, {name}: {told(sample)}")

@@ -199,16 +199,16 @@ def ratios(results: Results, gateway: str = GATEWAY) -> str:
     rows = [["", "less than LiteLLM Proxy", "goal", "times nginx", "goal", "reached"]]
     for goal in GOALS:
         own = results.cost(gateway, goal.scenario)
-        less = ratio(results.cost(LITELLM, goal.scenario), own)
-        more = ratio(own, results.cost(NGINX, goal.scenario))
+        less = _ratio(results.cost(LITELLM, goal.scenario), own)
+        more = _ratio(own, results.cost(NGINX, goal.scenario))
         reached = [less >= goal.less_than_litellm] if less else []
         reached += [more <= goal.times_nginx] if more else []
         rows.append(
             [
                 goal.title,
-                times(less),
+                f"{less:.1f}" if less else NOTHING,
                 f"at least {goal.less_than_litellm:g}",
-                times(more),
+                f"{more:.1f}" if more else NOTHING,
                 f"at most {goal.times_nginx:g}",
                 "yes" if all(reached) else "**no**",
             ]
@@ -216,12 +216,8 @@ def ratios(results: Results, gateway: str = GATEWAY) -> str:
     return markdown(rows)
 
 
-def ratio(above: float | None, below: float | None) -> float | None:
+def _ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above and below else None
-
-
-def times(value: float | None) -> str:
-    return f"{value:.1f}" if value else NOTHING
 
 
 def delay_verdict(results: Results, gateway: str = GATEWAY) -> str:

@@ -20,9 +20,9 @@ def translated(dialect: str, own: float, theirs: float) -> list[Sample]:
 @pytest.mark.parametrize(
     ("own", "theirs", "verdict"),
     [
-        (0.02, 0.6, "20.0 | 2.00 | at most 3 | 30.0 | at least 20 | yes |"),
-        (0.04, 1.6, "40.0 | 4.00 | at most 3 | 40.0 | at least 20 | **no** |"),
-        (0.02, 0.2, "20.0 | 2.00 | at most 3 | 10.0 | at least 20 | **no** |"),
+        (0.02, 0.6, "2.00 | at most 3 | 30.0 | at least 20 | yes |"),
+        (0.04, 1.6, "4.00 | at most 3 | 40.0 | at least 20 | **no** |"),
+        (0.02, 0.2, "2.00 | at most 3 | 10.0 | at least 20 | **no** |"),
     ],
     ids=["reached", "dearer than chat", "too near to LiteLLM"],
 )
@@ -32,10 +32,17 @@ def test_an_event_is_held_against_the_chat_relay_and_litellm(own: float, theirs:
     assert f"| `/v1/messages`, translated | {verdict}" in told
 
 
+def test_rounds_are_compared_with_themselves() -> None:
+    chat = [sample(CHAT, "chat", cpu) for cpu in (0.01, 0.02, 0.04)]
+    own = [sample(column("LocalCode", "relayed"), "messages", cpu) for cpu in (0.011, 0.03, 0.044)]
+
+    assert "| `/v1/messages`, relayed | 1.10 | at most 1.3 |" in goals(Results(chat + own))
+
+
 def test_what_was_not_measured_is_not_judged() -> None:
     told = goals(Results([sample(CHAT, "chat", 0.01)]))
 
-    assert "| `/v1/responses`, relayed | - | - | at most 1.3 | - | at least 20 | - |" in told
+    assert "| `/v1/responses`, relayed | - | at most 1.3 | - | at least 20 | - |" in told
 
 
 def test_each_dialect_has_its_table_beside_the_chat_relay() -> None:
