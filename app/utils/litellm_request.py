@@ -37,6 +37,10 @@ BOOKKEEPING = frozenset(
     | {"prompt_cache_key", "prompt_cache_retention"}
 )
 
+# How much to think and to say is a wish, and with Claude Code and Codex a habit. Whether a provider grants it
+# LiteLLM knows for the models of its list only, so of the others none would get a request through.
+WISHES = frozenset({"reasoning_effort", "thinking", "verbosity"})
+
 # What a provider that does not know the parameter does anyway. Agents send these out of habit.
 HABITS: Mapping[str, Any] = {
     "n": 1,
@@ -103,7 +107,7 @@ def _place(name: str, value: Any, provider: str | None, supported: Collection[st
         return "kept" if name == "stream" else "extra"
     if value is None or _is_habit(name, value, supported):
         return "needless"
-    if name in BOOKKEEPING:
+    if name in BOOKKEEPING or name in WISHES:
         return "kept" if name in supported else "ignored"
     if name in CHAT_FIELDS:
         return "kept"

@@ -196,9 +196,8 @@ class Upstream:
         headers = {name.lower(): value for name, value in seen.headers}
         content = chosen.script.make(Ask(body, headers, nth, self.base_url, dialect), **chosen.arguments)
         own = {"model": model, "choices": body.get("n") or 1}
-        # Clients take answers of one id for one answer. llama-server gives chat's ids in every dialect.
-        name = "chatcmpl-upstream" if chosen.shape.get("llama") else dialect.id
-        own["id"] = f"{name}_{next(self._answered)}"
+        id = (chosen.shape.get("llama") and dialect.id_of_llama) or dialect.id
+        own["id"] = id.format(next(self._answered))
         return chosen, content, Shape(**{**own, **chosen.shape})
 
 
