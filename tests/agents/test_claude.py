@@ -86,7 +86,7 @@ def test_a_tool_call_that_is_cut_off_is_an_error_and_never_run_by_halves(
     agent: ClaudeCode, upstream: Upstream, alias: str
 ) -> None:
     """Claude Code does not ask again once it has shown a block."""
-    run = agent.ask(alias, "Please make the file. [[script:agent nonce=n8 cut=9]]")
+    run = agent.ask(alias, "Please make the file. [[script:agent nonce=n8 cut=9 pace=100]]")
 
     assert run.status == 1
     assert run.said == f"API Error: the provider of '{alias}' broke off in the middle of its answer"

@@ -5,26 +5,18 @@ It is given what README.md shows, so the gateway has to serve two of the aliases
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.agents.opencode import OpenCode, settings_of_readme
+from tests.agents.ways import files_that_name, hash_of
 from tests.gateway import Gateway, config, running
 from tests.upstream import Upstream
 from tests.upstream.agent import edited
 
 pytestmark = pytest.mark.full
-
-
-def hash_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def files_that_name(word: str, folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes()]
 
 
 ALIASES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.gateway import config
 from tests.upstream import Upstream
@@ -19,6 +19,28 @@ ALIASES = {
 
 CLAUDE = "claude-like"
 """An alias for what speaks Messages only."""
+
+
+class Run(Protocol):
+    """What came of one turn of an agent."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def out(self) -> str: ...
+    @property
+    def err(self) -> str: ...
+    @property
+    def said(self) -> str: ...
+
+
+class Agent(Protocol):
+    """A client in a home and a project of its own."""
+
+    home: Path
+    project: Path
+
+    def ask(self, alias: str, prompt: str) -> Run: ...
 
 
 def settings_for(upstream: Upstream, **more: Any) -> dict[str, Any]:
