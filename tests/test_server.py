@@ -485,7 +485,7 @@ def test_threads_serve_as_well_and_notice_who_leaves(tmp_path: Path, upstream: U
         assert ask(gateway.url, "model", "cut", stream=True).broken
 
         before = len(upstream.requests)
-        for number, script in enumerate(("mute", "stall", "tokens n=100000 pace=5"), 1):
+        for number, script in enumerate(("mute", "stall", "tokens n=20000 pace=5"), 1):
             sock = post_raw(gateway.url, json.dumps(body_for("model", script, stream=True)).encode())
             seen = upstream.wait_for(before + number)
             sock.close()

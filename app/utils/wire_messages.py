@@ -188,9 +188,10 @@ def finished(answer: Answer, target: Target, trace: Trace) -> Answer:
     answer["model"] = target.alias
     usage, reason = answer.get("usage"), answer.get("stop_reason")
     trace.usage = usage_in_chat(usage) if isinstance(usage, dict) else None
+    reason = reason if isinstance(reason, str) else None
     if reason in FAILED_FINISHES:
         raise broken(target, reason)
-    trace.finish = reason if isinstance(reason, str) else None
+    trace.finish = reason
     return answer
 
 
@@ -246,9 +247,11 @@ class MessageStream:
     def _stopped(self, event: Event) -> None:
         delta = event.get("delta")
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None
+        if not isinstance(reason, str):
+            reason = ""
         if reason in FAILED_FINISHES:
             self.failed = broken(self._target, reason)
-        elif isinstance(reason, str) and reason:
+        elif reason:
             self._trace.finish = reason
             self._whole = True
         self._note(event.get("usage"))

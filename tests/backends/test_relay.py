@@ -108,6 +108,7 @@ def test_the_target_gets_the_body_its_own_key_and_who_asks(
     assert lines == [
         "POST /v1/chat/completions HTTP/1.1",
         f"Host: 127.0.0.1:{server.port}",
+        "authorization: Bearer sk-the-targets-own-key",
         "user-agent: opencode/1",
         "x-session-id: ses_1",
         "content-type: application/json",
@@ -115,7 +116,6 @@ def test_the_target_gets_the_body_its_own_key_and_who_asks(
         "accept-encoding: identity",
         "x-request-id: req_1",
         "via: 1.1 localcode-test",
-        "authorization: Bearer sk-the-targets-own-key",
         f"Content-Length: {len(dumps(asked.body))}",
     ]
 

@@ -266,7 +266,7 @@ def test_a_stream_that_breaks_is_an_exception(client: anthropic.Anthropic, model
 def test_a_client_that_leaves_a_stream_stops_the_target(
     client: anthropic.Anthropic, upstream: Upstream, model: str
 ) -> None:
-    with client.messages.stream(**asked(model, "tokens n=100000 pace=5")) as events:
+    with client.messages.stream(**asked(model, "tokens n=20000 pace=5")) as events:
         next(iter(events.text_stream))
 
     assert upstream.last.closed_early.wait(10)

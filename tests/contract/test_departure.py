@@ -17,7 +17,7 @@ NOTICED = 3.0
 @pytest.mark.parametrize(
     ("script", "stream"),
     [("mute", False), ("mute", True), ("stall-first", True), ("stall", True), ("text wait_body=60000", False),
-     ("tokens n=100000 pace=5", True), ("tokens n=100000 pace=5 mode=sse", False)],
+     ("tokens n=20000 pace=5", True), ("tokens n=20000 pace=5 mode=sse", False)],
     ids=["plain", "before the head", "before the first event", "in mid-stream, silent", "plain, head is here",
          "in mid-stream, flowing", "plain, but streamed by the target"],
 )  # fmt: skip
