@@ -31,11 +31,18 @@ class Ledger(Protocol):
     def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
 
 
+class Expected(Protocol):
+    """What a request is expected to be billed."""
+
+    @property
+    def tokens(self) -> int: ...
+
+
 class Meter(Protocol):
     """Estimates what requests will be billed, and learns from what they were."""
 
-    def estimate(self, scope: str, target: Target, body: Body) -> int: ...
-    def learn(self, scope: str, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None: ...
+    def expect(self, scope: str, target: Target, body: Body) -> Expected: ...
+    def learn(self, expected: Any, usage: Mapping[str, Any] | None) -> None: ...
 
 
 class Remembering:
@@ -56,8 +63,9 @@ class Remembering:
             return body, after
         scope = scope_of(client, body)
         if meter:
-            trace.input_tokens = meter.estimate(scope, target, body)
-            after.learn = partial(meter.learn, scope, target, body)
+            expected = meter.expect(scope, target, body)
+            trace.input_tokens = expected.tokens
+            after.learn = partial(meter.learn, expected)
         if ledger:
             after.collector = ledger.collector(body, scope, target)
             restored = ledger.restored(body, scope, target)

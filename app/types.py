@@ -116,6 +116,8 @@ class Target:
     reasoning: Reasoning = Reasoning()
     reasoning_field: str | None = None
     """The field of an assistant message in which it wants its own thoughts back; None: it does not."""
+    reads_thoughts: bool = False
+    """Whether it may be given them all the same, where the client brings them (`reasoning_content`)."""
     facts: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What `/v1/models` publishes: name, limit, cost, modalities, reasoning, tool_call, attachment."""
     unavailable: str | None = None

@@ -51,7 +51,7 @@ def _count(field: Field, title: str, load: Load, goal: float | None) -> Count:
 def estimates(times: int) -> list[Count]:
     """The estimate alone, in this process: for a conversation that begins, and one that goes on."""
     meter, target = Meter(), Target(ALIAS, "bench", WIRE_MODEL)
-    meter.learn("session", target, body_of(0), {"prompt_tokens": 20_000})
+    meter.learn(meter.expect("session", target, body_of(0)), {"prompt_tokens": 20_000})
     first = [estimated(meter, target, body_of(number + 1)) for number in range(times)]
     later = [estimated(meter, target, body_of(0, turn=number + 1)) for number in range(times)]
     return [_told("estimate, never seen", first), _told("estimate, the next turn", later)]
@@ -60,7 +60,7 @@ def estimates(times: int) -> list[Count]:
 def estimated(meter: Meter, target: Target, body: Body) -> tuple[float, float]:
     """The milliseconds that one estimate takes, by the clock and of processor time."""
     cpu, begun = time.process_time_ns(), time.perf_counter_ns()
-    meter.estimate("session", target, body)
+    meter.expect("session", target, body)
     return (time.perf_counter_ns() - begun) / 1e6, (time.process_time_ns() - cpu) / 1e6
 
 

@@ -53,7 +53,7 @@ make_venv() {
 install() {
     say "installing $1 (up to a minute or two)"
     touch "$VENV/interrupted"
-    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r "$ROOT/$1" >&2
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes -r "$ROOT/$1" >&2
     cp "$ROOT/$1" "$(copies_folder)/$1"
     rm "$VENV/interrupted"
 }

@@ -10,17 +10,18 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from app.backends.apart import threads_are_greenlets
 from app.backends.litellm_scope import Heard
 from app.errors import GatewayError
 from app.types import Timeouts
@@ -116,18 +117,34 @@ class Library:
 
     def _run(self) -> None:
         try:
-            self._loaded = self._load()
+            with leaving_no_hub():
+                loaded = self._load()
+            self._loaded = loaded
         except BaseException as failure:  # it must reach whoever waits
             self._failure = f"{type(failure).__name__}: {failure}"
 
 
 def in_real_thread(work: Callable[[], None]) -> None:
     """Run `work` in a thread of the operating system, also where gevent has replaced `threading`."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("threading"):
+    if threads_are_greenlets():
         importlib.import_module("gevent").get_hub().threadpool.spawn(work)
     else:
         threading.Thread(target=work, name="load-litellm", daemon=True).start()
+
+
+@contextmanager
+def leaving_no_hub() -> Iterator[None]:
+    """Where threads are greenlets, the hub that a real thread got within is gone after it.
+
+    gevent ties a queue to the hub of the thread that makes it. The hub of this one never runs, and ends when
+    the thread has been idle for 5 s: until then what the queue is given goes nowhere, after that it is an
+    error. A library that needs such a queue shall not work for 5 s, but fail in the first test.
+    """
+    try:
+        yield
+    finally:
+        if threads_are_greenlets():
+            importlib.import_module("gevent").get_hub().destroy()
 
 
 def load_litellm() -> Loaded:
@@ -184,6 +201,18 @@ def _connect(litellm: Any, wire: Any) -> None:
     litellm.sync_transport = transport  # what each HTTPHandler builds its client on
     litellm.client_session = client  # what it gives to the OpenAI SDK
     litellm.module_level_client = handlers.HTTPHandler(client=client)
-    # Without a limit it reads the error in place of a stream at once, else in a pool of threads. Those are
-    # greenlets of whichever thread needed one first, and stand still with it: after 5 s the body was lost.
+    # Its pools of threads were made in the thread that imported it, and do not work in any other one under
+    # gevent (`leaving_no_hub`). Without a limit it reads the error in place of a stream at once, else in a pool.
     handlers._STREAMING_ERROR_BODY_READ_TIMEOUT_SECONDS = None
+    pool: Any = importlib.import_module("litellm.litellm_core_utils.thread_pool_executor").executor
+    pool.submit = dropped
+
+
+def dropped(*task: Any, **words: Any) -> Future[Any]:
+    """In place of its pool for logging, which logs nothing here: what that gives when it has no room left.
+
+    Every stream that LiteLLM's own wrapper reads to the end hands it a task, whatever it was told.
+    """
+    future: Future[Any] = Future()
+    future.cancel()
+    return future

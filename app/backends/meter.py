@@ -8,6 +8,7 @@ only what is new is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from app.backends.recent import Recent
@@ -28,6 +29,17 @@ SHORT = 200
 Learner: TypeAlias = Callable[[Target, Body, int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The input tokens that a request is expected to be billed, and what that was reckoned from."""
+
+    tokens: int
+    weight: float
+    scope: str
+    target: Target
+    body: Body
+
+
 class Meter:
     """Estimates what requests will be billed, and learns from what they were."""
 
@@ -38,23 +50,25 @@ class Meter:
         self._ratios: Recent[str, Ratio] = Recent(TARGETS)
         self._weights: Recent[tuple[str, int], float] = Recent(TEXTS)
 
-    def estimate(self, scope: str, target: Target, body: Body) -> int:
-        """The input tokens of a request. `scope` is the session, or whoever asks where there is none."""
+    def expect(self, scope: str, target: Target, body: Body) -> Expected:
+        """What a request comes to. `scope` is the session, or whoever asks where there is none."""
+        weight = self.weigh(body, target)
         bills = self._bills.get((scope, target.name)) or ()
-        return estimate(self.weigh(body, target), bills, self._ratios.get(target.name) or Ratio())
+        tokens = estimate(weight, bills, self._ratios.get(target.name) or Ratio())
+        return Expected(tokens, weight, scope, target, body)
 
-    def learn(self, scope: str, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None:
+    def learn(self, expected: Expected, usage: Mapping[str, Any] | None) -> None:
         """Takes note of what a request was billed. `usage` is in chat's shape, cached tokens included."""
         billed = (usage or {}).get("prompt_tokens")
         if not isinstance(billed, int) or billed <= 0:
             return
-        weighed = self.weigh(body, target)
-        key = (scope, target.name)
-        if weighed > 0:
-            self._bills.put(key, remembered(self._bills.get(key) or (), Bill(weighed, billed)))
+        weight, target = expected.weight, expected.target
+        key = (expected.scope, target.name)
+        if weight > 0:
+            self._bills.put(key, remembered(self._bills.get(key) or (), Bill(weight, billed)))
             ratio = self._ratios.get(target.name) or Ratio()
-            self._ratios.put(target.name, ratio.after(weighed, billed))
-        self._also(target, body, billed)
+            self._ratios.put(target.name, ratio.after(weight, billed))
+        self._also(target, expected.body, billed)
 
     def weigh(self, body: Body, target: Target) -> float:
         """About the tokens of a request, before any bill."""

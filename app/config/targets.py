@@ -13,7 +13,7 @@ from app.config.endpoints import Addresses, base_of, host_of, native_base, point
 from app.config.keys import headers_missing, headers_of, key_of, secrets_of
 from app.config.packages import CHAT, PACKAGES, Package, base_for_litellm, relayed
 from app.config.platforms import platform_of
-from app.config.thinking import harmony_of, reasoning_field_of, reasoning_of
+from app.config.thinking import harmony_of, reads_thoughts, reasoning_field_of, reasoning_of
 from app.config.wish import Finding, Skipped, Unused, Wish, misfit
 from app.types import DialectName, Retries, Target, Timeouts
 from app.utils.addresses import is_loopback
@@ -180,7 +180,8 @@ def _plain(wish: Wish, package: Package, base: str, *, retries: int) -> Target:
         mock_response=ours.mockResponse,
         harmony=harmony_of(ours),
         reasoning=reasoning_of(wish),
-        reasoning_field=reasoning_field_of(wish, base),
+        reasoning_field=reasoning_field_of(wish),
+        reads_thoughts=reads_thoughts(wish, base),
         facts=MappingProxyType(dict(wish.facts)),
     )
 

@@ -41,14 +41,18 @@ def reasoning_of(wish: Wish) -> Reasoning:
     )
 
 
-def reasoning_field_of(wish: Wish, base: str) -> str | None:
-    """OpenCode's `interleaved` names it; servers of one's own get them, for the template decides there."""
+def reasoning_field_of(wish: Wish) -> str | None:
+    """The field in which the target wants its thoughts back: OpenCode's `interleaved` names it."""
     written = wish.localcode.reasoningField
     if written is not None:
         return written or None
     interleaved = wish.facts.get("interleaved")
     if isinstance(interleaved, dict) and interleaved.get("field") in ("reasoning_content", "reasoning"):
         return str(interleaved["field"])
-    local = bool(base) and is_loopback(host_of(base))
-    wanted = interleaved is True or wish.localcode.harmony or wish.provider in WANT_THEM_BACK or local
+    wanted = interleaved is True or wish.localcode.harmony or wish.provider in WANT_THEM_BACK
     return "reasoning_content" if wanted else None
+
+
+def reads_thoughts(wish: Wish, base: str) -> bool:
+    """Whether thoughts that a client brings go on: to a server of one's own, whose template decides."""
+    return wish.localcode.reasoningField is None and bool(base) and is_loopback(host_of(base))

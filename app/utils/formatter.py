@@ -103,7 +103,8 @@ def with_thoughts_as_wanted(body: Body, target: Target) -> Body:
 
     Thoughts stand in `reasoning_content` and, where they are signed, in `thinking_blocks`.
     """
-    field, blocks = target.reasoning_field, target.litellm_provider in _READERS_OF_BLOCKS
+    field = target.reasoning_field or ("reasoning_content" if target.reads_thoughts else None)
+    blocks = target.litellm_provider in _READERS_OF_BLOCKS
     return {**body, "messages": [_thoughts_for(message, field, blocks) for message in body["messages"]]}
 
 

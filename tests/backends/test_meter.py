@@ -54,7 +54,7 @@ def tokenizer() -> Tokenizer:
 def test_a_first_request_is_estimated_within_a_tenth(where: Target, tokenizer: Tokenizer) -> None:
     counted = tokens_in(asked(3), family_of(where), tokenizer.counts)
 
-    assert Meter().estimate("session", where, asked(3)) == pytest.approx(counted, rel=0.1)
+    assert Meter().expect("session", where, asked(3)).tokens == pytest.approx(counted, rel=0.1)
 
 
 def test_a_later_request_is_the_last_bill_and_what_is_new(tokenizer: Tokenizer) -> None:
@@ -64,18 +64,20 @@ def test_a_later_request_is_the_last_bill_and_what_is_new(tokenizer: Tokenizer) 
     for turns in range(1, 20):
         billed = round(1.5 * tokens_in(asked(turns), family_of(GLM), tokenizer.counts))
         if turns > 1:
-            assert meter.estimate("session", GLM, asked(turns)) == pytest.approx(billed, rel=0.02)
-        meter.learn("session", GLM, asked(turns), {"prompt_tokens": billed})
+            assert meter.expect("session", GLM, asked(turns)).tokens == pytest.approx(billed, rel=0.02)
+        meter.learn(meter.expect("session", GLM, asked(turns)), {"prompt_tokens": billed})
 
 
 def test_another_session_gains_from_what_the_target_billed() -> None:
     meter = Meter()
     weight = meter.weigh(asked(1), GLM)
 
-    meter.learn("one", GLM, asked(1), {"prompt_tokens": round(1.5 * weight)})
+    meter.learn(meter.expect("one", GLM, asked(1)), {"prompt_tokens": round(1.5 * weight)})
 
-    assert meter.estimate("two", GLM, asked(9)) == pytest.approx(1.5 * meter.weigh(asked(9), GLM), rel=0.01)
-    assert meter.estimate("two", GPT, asked(9)) == pytest.approx(meter.weigh(asked(9), GPT), rel=0.01)
+    assert meter.expect("two", GLM, asked(9)).tokens == pytest.approx(
+        1.5 * meter.weigh(asked(9), GLM), rel=0.01
+    )
+    assert meter.expect("two", GPT, asked(9)).tokens == pytest.approx(meter.weigh(asked(9), GPT), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +87,11 @@ def test_another_session_gains_from_what_the_target_billed() -> None:
 def test_a_bill_that_says_nothing_teaches_nothing(usage: dict[str, Any] | None) -> None:
     lessons: list[int] = []
     meter = Meter(lambda where, body, billed: lessons.append(billed))
-    before = meter.estimate("session", GLM, asked(1))
+    before = meter.expect("session", GLM, asked(1)).tokens
 
-    meter.learn("session", GLM, asked(1), usage)
+    meter.learn(meter.expect("session", GLM, asked(1)), usage)
 
-    assert meter.estimate("session", GLM, asked(1)) == before
+    assert meter.expect("session", GLM, asked(1)).tokens == before
     assert lessons == []
 
 
@@ -97,7 +99,7 @@ def test_others_learn_from_a_bill_too() -> None:
     lessons: list[tuple[Target, Body, int]] = []
     meter = Meter(lambda where, body, billed: lessons.append((where, body, billed)))
 
-    meter.learn("session", GLM, {"messages": []}, {"prompt_tokens": 12})
+    meter.learn(meter.expect("session", GLM, {"messages": []}), {"prompt_tokens": 12})
 
     assert lessons == [(GLM, {"messages": []}, 12)]
 

@@ -701,7 +701,7 @@ def test_levels_of_thinking_stand_in_their_order(
         ("p", {"interleaved": True}, "https://x.example/v1", "reasoning_content"),
         ("p", {"interleaved": {"field": "reasoning"}}, "https://x.example/v1", "reasoning"),
         ("p", {"interleaved": {"field": "reasoning_details"}}, "https://x.example/v1", None),
-        ("p", {}, "http://127.0.0.1:8080/v1", "reasoning_content"),
+        ("p", {}, "http://127.0.0.1:8080/v1", None),
         ("p", ours(harmony=True), "https://x.example/v1", "reasoning_content"),
         ("p", ours(reasoningField="thoughts"), "https://x.example/v1", "thoughts"),
         ("zai", {}, "https://x.example/v1", "reasoning_content"),
@@ -714,3 +714,17 @@ def test_a_target_gets_its_thoughts_back_where_it_wants_them(
     target = one(model, provider_id=provider, options={"baseURL": base, "apiKey": "k" * 20})
 
     assert target.reasoning_field == field
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "reads"),
+    [
+        ({}, "http://127.0.0.1:8080/v1", True),
+        ({}, "https://x.example/v1", False),
+        (ours(reasoningField=False), "http://127.0.0.1:8080/v1", False),
+    ],
+)
+def test_a_server_of_ones_own_may_be_given_thoughts_that_a_client_brings(
+    one: One, model: dict[str, Any], base: str, reads: bool
+) -> None:
+    assert one(model, options={"baseURL": base}).reads_thoughts is reads

@@ -158,6 +158,7 @@ def test_arguments_that_were_cut_off_go_on_as_json(arguments: str, sent: str) ->
         pytest.param({}, {}, id="a target that wants none"),
         pytest.param({"reasoning_field": "reasoning_content"}, {"reasoning_content": "Hm"}, id="as text"),
         pytest.param({"reasoning_field": "reasoning"}, {"reasoning": "Hm"}, id="by another name"),
+        pytest.param({"reads_thoughts": True}, {"reasoning_content": "Hm"}, id="a server of one's own"),
         pytest.param({"litellm_provider": "bedrock"}, {"thinking_blocks": ["signed"]}, id="as signed blocks"),
     ],
 )
