@@ -1,7 +1,7 @@
 """What is remembered from one request of a conversation to the next: put back before, kept afterwards.
 
 The ledger keeps what a target wants back with its own turns, and a client may drop; the meter keeps what
-requests were billed, for dialects that tell the input's tokens before the target does.
+requests were billed, for dialects that tell the input's tokens before the target does, or count them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Meter(Protocol):
 
     def expect(self, scope: str, target: Target, body: Body) -> Expected: ...
     def learn(self, expected: Any, usage: Mapping[str, Any] | None) -> None: ...
+    def tell(self, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None: ...
 
 
 class Remembering:
@@ -57,15 +58,15 @@ class Remembering:
     ) -> tuple[Body, Afterwards]:
         """The chat body with what the target wants back, and what is to be done with the answer."""
         ledger = self._ledger if wants(target) else None
-        meter = self._meter if request.dialect == "messages" else None
-        after = Afterwards(trace)
-        if not ledger and not meter:
-            return body, after
-        scope = scope_of(client, body)
-        if meter:
+        meter, after = self._meter, Afterwards(trace)
+        expects = meter is not None and request.dialect == "messages"
+        scope = scope_of(client, body) if ledger or expects else ""
+        if meter and expects:  # its streams begin with an estimate; that may cost a millisecond
             expected = meter.expect(scope, target, body)
             trace.input_tokens = expected.tokens
             after.learn = partial(meter.learn, expected)
+        elif meter and request.dialect == "responses":
+            after.learn = partial(meter.tell, target, body)
         if ledger:
             after.collector = ledger.collector(body, scope, target)
             restored = ledger.restored(body, scope, target)

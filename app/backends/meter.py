@@ -59,8 +59,8 @@ class Meter:
 
     def learn(self, expected: Expected, usage: Mapping[str, Any] | None) -> None:
         """Takes note of what a request was billed. `usage` is in chat's shape, cached tokens included."""
-        billed = (usage or {}).get("prompt_tokens")
-        if not isinstance(billed, int) or billed <= 0:
+        billed = _billed(usage)
+        if not billed:
             return
         weight, target = expected.weight, expected.target
         key = (expected.scope, target.name)
@@ -69,6 +69,11 @@ class Meter:
             ratio = self._ratios.get(target.name) or Ratio()
             self._ratios.put(target.name, ratio.after(weight, billed))
         self._also(target, expected.body, billed)
+
+    def tell(self, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None:
+        """Hands on the bill of a request that nobody had to estimate; that costs next to nothing."""
+        if billed := _billed(usage):
+            self._also(target, body, billed)
 
     def weigh(self, body: Body, target: Target) -> float:
         """About the tokens of a request, before any bill."""
@@ -89,3 +94,9 @@ class Meter:
             known = weight(text, family)
             self._weights.put(key, known)
         return known
+
+
+def _billed(usage: Mapping[str, Any] | None) -> int:
+    """The input tokens that a target billed; 0 where it did not say."""
+    billed = (usage or {}).get("prompt_tokens")
+    return billed if isinstance(billed, int) and billed > 0 else 0
