@@ -7,14 +7,18 @@ time, so that a bad one leaves the others alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from app.config.catalog import Misfit, Problem, at
 from app.types import Level
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 def _milliseconds(value: object) -> float | Literal[False]:
@@ -248,32 +252,75 @@ def fit(kind: type[P], value: object, *path: str | int) -> P:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise Misfit(*_problems(error, path)) from None
+        raise Misfit(*_problems(error, value, path)) from None
 
 
-def _problems(error: ValidationError, path: tuple[str | int, ...]) -> Iterator[Problem]:
-    seen = set()
-    for detail in error.errors(include_url=False, include_context=False):
-        place = at(*path, *detail["loc"])
-        if place not in seen:
-            seen.add(place)
-            yield Problem(place, f"{_words(detail['type'], detail['msg'])}, found {kind_of(detail['input'])}")
+def _problems(error: ValidationError, value: Raw, path: tuple[str | int, ...]) -> Iterator[Problem]:
+    wrong: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        wrong.setdefault(at(*path, *_steps(detail, value)), []).append(detail)
+    for place, details in wrong.items():
+        yield Problem(place, _words(details))
 
 
-EXPECTED: Mapping[str, str] = {
-    "string_type": "text is expected",
-    "bool_type": "true or false is expected",
-    "dict_type": "an object is expected",
-    "model_type": "an object is expected",
-    "list_type": "a list is expected",
-    "missing": "a value is missing",
+def _steps(detail: ErrorDetails, value: Any) -> Iterator[str | int]:
+    """The way to what is wrong, without the names that pydantic gives to what else could stand there."""
+    for step in detail["loc"]:
+        written = step in value if isinstance(value, dict) else isinstance(value, list)
+        if written:
+            value = value[step]
+            yield step
+    if detail["type"] == "missing":
+        yield detail["loc"][-1]
+
+
+EXPECTED: Mapping[str, tuple[str, ...]] = {
+    "string_type": ("text",),
+    "bool_type": ("true", "false"),
+    "int_type": ("a whole number",),
+    "dict_type": ("an object",),
+    "model_type": ("an object",),
+    "list_type": ("a list",),
 }
 
 
-def _words(kind: str, message: str) -> str:
-    if kind in EXPECTED:
-        return EXPECTED[kind]
-    return message.removeprefix("Value error, ").replace("Input should be", "it should be")
+def _words(details: Sequence[ErrorDetails]) -> str:
+    """What one place expects, all of it, and what was found there."""
+    first, kinds = details[0], {detail["type"] for detail in details}
+    found = _shown(first["input"]) if "literal_error" in kinds else kind_of(first["input"])
+    if kinds == {"literal_error"}:
+        names = (name.strip("'") for detail in details for name in _expected(detail))
+        return f"{found} is none of {', '.join(names)}"
+    expected = list(dict.fromkeys(name for detail in details for name in _expected(detail)))
+    if expected:
+        return f"{_either(expected)} is expected, found {found}"
+    if first["type"] == "missing":
+        return "a value is missing"
+    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+    return f"{said}, found {found}"
+
+
+def _expected(detail: ErrorDetails) -> Sequence[str]:
+    if detail["type"] == "literal_error":
+        return [WRITTEN.get(name, name) for name in re.split(r", | or ", detail["ctx"]["expected"])]
+    return EXPECTED.get(detail["type"], ())
+
+
+WRITTEN = {"False": "false", "True": "true"}
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _shown(value: object) -> str:
+    """A value where only some words can stand, so that no key does."""
+    if not isinstance(value, str):
+        return kind_of(value)
+    return repr(value if len(value) <= LONGEST else f"{value[:LONGEST]}…")
+
+
+LONGEST = 40
 
 
 def kind_of(value: object) -> str:

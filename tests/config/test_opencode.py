@@ -154,11 +154,6 @@ def test_a_neighbour_of_the_gateway_is_served(read: Read, base: str) -> None:
         ({"modalities": {"input": "text"}}, "modalities.input", "a list is expected, found a text"),
         ({"tool_call": "yes"}, "tool_call", "true or false is expected, found a text"),
         ([], "", "an object is expected, found a list"),
-        (
-            {"options": {"localcode": {"carrier": "post"}}},
-            "options.localcode.carrier",
-            "'relay' or 'litellm'",
-        ),
         ({"options": {"localcode": {"maxRetries": 99}}}, "options.localcode.maxRetries", "from 0 to 10"),
         ({"options": {"localcode": {"defaults": []}}}, "options.localcode.defaults", "an object is expected"),
         ({"options": {"localcode": "x"}}, "options.localcode", "an object is expected"),
@@ -436,7 +431,7 @@ def test_a_disabled_model_of_opencode_2_is_left_out(read: Read) -> None:
 
     assert catalog.aliases == ("n",)
     assert [problem.place for problem in catalog.skipped] == ["providers.p.models.m"]
-    assert [problem.place for problem in catalog.problems] == ["providers.p.models.o.cost[0].input"]
+    assert [problem.place for problem in catalog.problems] == ["providers.p.models.o.cost.input"]
 
 
 def test_both_forms_are_served_and_opencode_2s_wins_where_they_meet(read: Read) -> None:
