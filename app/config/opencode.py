@@ -82,17 +82,30 @@ def _top(data: Raw) -> Iterator[Finding]:
     for key in ("disabled_providers", "enabled_providers"):
         if not _is_names(data.get(key, [])):
             yield Problem(key, f"a list of providers is expected, found {kind_of(data[key])}")
-    unused = [key for key in data if key not in USED]
-    for key in unused:
-        if mend := close_to(key, USED[:4]):
-            yield Problem(key, "there is no such key", mend)
-    if not data.get("provider") and not data.get("providers"):
+    mistakes = dict(_mistakes(data))
+    for key, (message, mend) in mistakes.items():
+        yield Problem(key, message, mend)
+    if not data.get("provider") and not data.get("providers") and LITELLMS not in data:
         yield Problem("provider", "no provider is named, so there is nothing to serve", SEE_SHIPPED)
-    if unused:
+    if unused := [key for key in data if key not in USED and key not in mistakes]:
         yield Problem(unused[0], f"for OpenCode alone, without effect here: {', '.join(unused)}", fatal=False)
 
 
+def _mistakes(data: Raw) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Keys that are not OpenCode's: what is wrong with each, and the mend."""
+    for key in data:
+        if key == LITELLMS:
+            yield key, NOT_LITELLMS_FILE
+        elif key not in USED and (mend := close_to(key, USED[:4])):
+            yield key, ("there is no such key", mend)
+
+
 SEE_SHIPPED = "see the opencode.json that ships with LocalCode"
+LITELLMS = "model_list"
+NOT_LITELLMS_FILE = (
+    "LiteLLM's form is read from a .yaml file only",
+    "name the file config.yaml; JSON may stand in it as well",
+)
 
 
 def _providers(data: Raw, key: str) -> Raw:

@@ -71,7 +71,15 @@ def section(title: str, problems: Iterable[Problem]) -> Iterator[str]:
 
 
 def _indented(text: str) -> list[str]:
-    return wrap(text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+    """The text in lines in which names, addresses and packages stay whole."""
+    return wrap(
+        text,
+        WIDTH,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -255,6 +255,26 @@ def test_a_file_with_nothing_to_serve_is_a_problem(
     )
 
 
+def test_a_misspelt_key_is_not_taken_for_one_of_opencodes(read: Read) -> None:
+    catalog = read({"providr": {}, "theme": "x"} | v1())
+
+    assert [
+        (problem.place, problem.message, problem.mend, problem.fatal) for problem in catalog.problems
+    ] == [
+        ("providr", "there is no such key", "did you mean provider or providers?", True),
+        ("theme", "for OpenCode alone, without effect here: theme", "", False),
+    ]
+
+
+def test_litellms_form_in_a_file_of_opencodes_name_is_told_where_it_belongs(read: Read) -> None:
+    entry = {"model_name": "m", "litellm_params": {"model": "openai/x", "api_base": "https://h.example/v1"}}
+    [problem] = read({"model_list": [entry]}).problems
+
+    assert (problem.place, problem.fatal) == ("model_list", True)
+    assert "name the file config.yaml" in problem.mend
+    assert read({"model_list": [entry]}, name="config.yaml").aliases == ("m",)
+
+
 @pytest.mark.parametrize(
     ("text", "found"), [("[]", "a list"), ('"x"', "a text"), ("null", "null"), ("5", "5")]
 )

@@ -64,5 +64,11 @@ def test_the_report_holds_no_key(read: Read) -> None:
     assert "[2001:db8::1]:8443" in text
 
 
+def test_what_is_to_be_copied_from_the_report_stands_on_one_line(read: Read) -> None:
+    text = report(read({"provider": {"p": {"npm": "@ai-sdk/openai-compatble", "models": {"m": {}}}}}))
+
+    assert "close:\n    @ai-sdk/openai-compatible\n" in text
+
+
 def test_a_target_without_an_address_is_where_litellm_knows(read: Read) -> None:
     assert "bedrock's own" in report(read({"provider": {"amazon-bedrock": {"models": {"m": {}}}}}))
