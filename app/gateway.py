@@ -30,8 +30,9 @@ from app.types import (
     Trace,
 )
 from app.utils import reasoning
-from app.utils.formatter import prepared, renamed, with_thoughts_as_wanted, without_thoughts
+from app.utils.chat_request import prepared, renamed
 from app.utils.model_resolver import resolve
+from app.utils.thoughts import with_thoughts_as_wanted, without_thoughts
 from app.utils.way import WITHOUT_CHAT, Way, way_of
 from app.utils.wire_messages import prepared_native
 from app.utils.wires import WIRES

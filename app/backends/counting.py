@@ -25,11 +25,12 @@ from app.backends.relay import base_of, headers_of, quietly
 from app.backends.tokenizer import Tokenizer
 from app.errors import BadRequest, RateLimited, UpstreamError, UpstreamGarbage, UpstreamRefused
 from app.types import Body, Call, Client, DialectName, Request, Target, Timeouts, Trace
+from app.utils.chat_request import renamed
 from app.utils.codec import dumps, loads
-from app.utils.formatter import renamed, with_thoughts_as_wanted
 from app.utils.images import is_local, to_fetch
 from app.utils.meter import Ratio
 from app.utils.problems import problem_from
+from app.utils.thoughts import with_thoughts_as_wanted
 from app.utils.tokens import counted, prompt_of
 from app.utils.tokens_families import OTHER, family_of
 from app.utils.tokens_weight import weight

@@ -19,7 +19,7 @@ from secrets import token_hex
 from app.backends.harmony_prompt import Prompt
 from app.errors import GatewayError, UpstreamFailed, UpstreamGarbage, UpstreamRefused
 from app.types import Answer, Backend, Batch, Call, Stream
-from app.utils.formatter import chunks_of, completion_of
+from app.utils.chat_events import chunks_of, completion_of
 from app.utils.harmony_chat import UNREADABLE, HarmonyChat, offered
 from app.utils.harmony_request import completions_body
 from app.utils.stops import stops_in

@@ -26,12 +26,12 @@ from app.backends.litellm_texts import text_stream
 from app.errors import GatewayError, UpstreamCut, UpstreamGarbage
 from app.types import Answer, Call, Chunk, Completion, Stream, Target
 from app.utils.codec import loads
-from app.utils.formatter import broken
 from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
 from app.utils.litellm_request import Ask, keywords, sorted_fields
 from app.utils.litellm_small import answered, asked
 from app.utils.litellm_texts import as_chat, text_of
 from app.utils.problems import error_in, problem_of, status_in, unsupported
+from app.utils.stream_problems import broken
 from app.utils.wires import WIRES
 
 log = structlog.get_logger("app.litellm")

@@ -13,11 +13,11 @@ from app.backends.connecting import Wait
 from app.backends.http import Http, Reply
 from app.errors import BadRequest, UpstreamError, UpstreamGarbage
 from app.types import Answer, Batch, Call, DialectName, Target, Wire
-from app.utils.answers import BLANK, is_stream, no_event
+from app.utils.answers import BLANK, is_stream
 from app.utils.codec import dumps
-from app.utils.formatter import cut
 from app.utils.problems import problem_from
 from app.utils.sse import SSEReader
+from app.utils.stream_problems import cut, no_events
 from app.utils.wires import WIRES
 
 
@@ -148,7 +148,7 @@ def _events(
         if problem:  # half an event
             raise cut(target) if isinstance(problem, UpstreamGarbage) else problem
     if not (seen or batch):
-        raise no_event(target)
+        raise no_events(target)
 
 
 def _first(reply: Reply) -> bytes:

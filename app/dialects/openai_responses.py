@@ -12,7 +12,7 @@ from app.dialects.openai_responses_relayed import RelayedResponses
 from app.dialects.openai_responses_request import parse
 from app.dialects.openai_responses_stream import ResponsesEncoder
 from app.types import Answer, Completion, DialectName, Request, Served
-from app.utils.formatter import chunks_of
+from app.utils.chat_events import chunks_of
 
 __all__ = ["encoder", "error", "name", "parse", "relayed", "render"]
 

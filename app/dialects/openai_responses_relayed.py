@@ -9,7 +9,7 @@ from app.dialects.openai_responses_frames import DONE, KEEPALIVE, Frames
 from app.dialects.openai_responses_object import error_of, failed, previous_of
 from app.errors import GatewayError
 from app.types import Answer, Batch, Event, Request, Served
-from app.utils.wire_responses import gathered
+from app.utils.wire_responses import with_output
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 _PARTS_OF_CONTENT = ("response.content_part.", "response.output_text.", "response.refusal.")
@@ -41,7 +41,7 @@ class RelayedResponses:
 
     def close(self) -> bytes:
         if self._response is not None:
-            self.answer = gathered(self._response, self._items)
+            self.answer = with_output(self._response, self._items)
         return DONE
 
     def fail(self, problem: GatewayError) -> bytes:

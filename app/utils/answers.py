@@ -1,4 +1,4 @@
-"""What is in an answer of status 200: a completion, a stream's events, or an error after all. Pure.
+"""What is in an answer of status 200: JSON, a stream's events, or an error after all. Pure.
 
 Told by what arrives, not by what the content type claims: some targets stream whether asked
 to or not, some never do, and some say 200 and mean an error.
@@ -6,41 +6,27 @@ to or not, some never do, and some say 200 and mean an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeAlias
 
-from app.errors import GatewayError, UpstreamGarbage
-from app.types import Answer, Batch, Completion, Target
+from app.errors import GatewayError
+from app.types import Answer, Batch, Target
 from app.utils.codec import loads
-from app.utils.formatter import completion_of, cut, is_whole
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.sse import DONE, SSEReader
+from app.utils.stream_problems import cut, garbage
 
 BLANK = b"\xef\xbb\xbf \r\n\t"
 FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+Events: TypeAlias = tuple[Batch, bool, GatewayError | None]
+"""The events in some payloads, whether the last one of all has come, the error that ends them."""
 
 
 def is_stream(body: bytes) -> bool:
     """Whether a body begins as a stream of events does, as far as it is here."""
     head = body.lstrip(BLANK)[:8]
     return bool(head) and any(head[: len(field)] == field[: len(head)] for field in FIELDS)
-
-
-def answer_in(body: bytes, target: Target) -> Completion:
-    """The completion in a whole body, streamed or not; raises the error that it is instead."""
-    return completion_in(body, target, completion_of, "chat completion")
-
-
-def completion_in(
-    body: bytes, target: Target, answer_of: Callable[[list[Batch]], Answer], kind: str
-) -> Answer:
-    """An answer with choices in a whole body; `answer_of` puts it together where it was streamed."""
-    if is_stream(body):
-        return _gathered(body, target, answer_of)
-    answer = json_in(body, target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise garbage(target, f"something that is no {kind}")
-    return answer
 
 
 def json_in(body: bytes, target: Target) -> Any:
@@ -54,33 +40,39 @@ def json_in(body: bytes, target: Target) -> Any:
     return answer
 
 
-def chunks_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
-    """The chunks in some events, whether [DONE] came, and the error that ends them, if any."""
+def read_events(
+    payloads: list[bytes],
+    target: Target,
+    problem_in: Callable[[Any, Target], GatewayError | None],
+    ends: Collection[str] = (),
+) -> Events:
+    """What payloads hold: `problem_in` finds the error that an event is, `ends` are the last ones' types."""
     batch: Batch = []
     for payload in filter(None, payloads):
         if payload == DONE:
             return batch, True, None
         try:
-            chunk = loads(payload)
+            event = loads(payload)
         except ValueError:
             return batch, False, garbage(target, "a stream with a line that is not JSON")
-        if not isinstance(chunk, dict) or "error" in chunk or "choices" not in chunk:
-            if (said := error_in(chunk)) is not None:
-                return batch, False, problem_of(said, status_in(said), target)
-            if not isinstance(chunk, dict):
-                return batch, False, garbage(target, "a stream with what is no event")
-        batch.append(chunk)
+        if (problem := problem_in(event, target)) is not None:
+            return batch, False, problem
+        batch.append(event)
+        if ends and event.get("type") in ends:
+            return batch, True, None
     return batch, False, None
 
 
-def no_event(target: Target) -> GatewayError:
-    """The error for a stream that holds nothing at all."""
-    return garbage(target, "a stream without any event")
-
-
-def _gathered(body: bytes, target: Target, answer_of: Callable[[list[Batch]], Answer]) -> Answer:
+def gathered(
+    body: bytes,
+    target: Target,
+    events_in: Callable[[list[bytes], Target], Events],
+    answer_of: Callable[[Iterable[Batch]], Answer],
+    is_whole: Callable[[Answer], bool],
+) -> Answer:
+    """The answer that a whole body spells as a stream; raises UpstreamCut where it is not whole."""
     reader = SSEReader()
-    batch, _, problem = chunks_in(reader.feed(body) + reader.close(), target)
+    batch, _, problem = events_in(reader.feed(body) + reader.close(), target)
     if problem:
         raise problem
     answer = answer_of([batch])
@@ -93,7 +85,3 @@ def _looks_like(body: bytes) -> str:
     if not body.strip():
         return "nothing"
     return "a web page" if body.lstrip()[:1] == b"<" else "what is not JSON"
-
-
-def garbage(target: Target, what: str) -> GatewayError:
-    return UpstreamGarbage(f"the provider of '{target.alias}' answered {what}")

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from app.errors import GatewayError, UpstreamGarbage
 from app.types import Batch, Body, Chunk, Target
-from app.utils.formatter import USUAL
+from app.utils.chat_events import USUAL
 from app.utils.harmony import Arguments, CallBegun, HarmonyReader, Piece, Said
 from app.utils.harmony_header import STRIPPED
 from app.utils.stops import Stops

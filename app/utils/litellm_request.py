@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from app.types import Body, Target
+from app.utils.chat_request import is_control
 from app.utils.codec import dumps, loads
-from app.utils.formatter import is_control
 
 NO_KEY = "none"
 """Stands in for the key of a target that has none, so that LiteLLM looks for none in the environment."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.types import Answer, Body, DialectName, Target
-from app.utils.formatter import is_control
+from app.utils.chat_request import is_control
 from app.utils.litellm_request import NO_KEY, Ask, addressed
 
 _OTHER_NAMES = {"cohere_chat": "cohere", "ollama_chat": "ollama"}

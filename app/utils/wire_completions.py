@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.types import Answer, Batch, Target, Trace
-from app.utils.answers import chunks_in, completion_in
-from app.utils.formatter import USUAL, ChatStream, finished, gather_field, gathered, is_whole, joined
-from app.utils.wire_chat import headers
+from app.types import Answer, Batch, Target
+from app.utils.chat_events import USUAL, gather_field, joined, put_together
+from app.utils.wire_chat import completion_in, events_in, finished, follow, headers, is_whole
 
 __all__ = [
     "PATH",
@@ -24,8 +23,6 @@ __all__ = [
 
 PATH = "/completions"
 
-events_in = chunks_in
-
 
 def answer_in(body: bytes, target: Target) -> Answer:
     """The completion in a whole body, streamed or not; raises the error that it is instead."""
@@ -34,7 +31,7 @@ def answer_in(body: bytes, target: Target) -> Answer:
 
 def answer_of(batches: Iterable[Batch]) -> Answer:
     """The plain answer that a stream spells."""
-    return {**gathered(batches, _gather), "object": "text_completion"}
+    return {**put_together(batches, _gather), "object": "text_completion"}
 
 
 def _gather(whole: dict[str, Any], choice: dict[str, Any]) -> None:
@@ -52,7 +49,3 @@ def events_of(answer: Answer) -> Batch:
         return [said]
     usual = {key: value for key, value in said.items() if key in USUAL}
     return [said, {**usual, "choices": [], "usage": answer["usage"]}]
-
-
-def follow(target: Target, include_usage: bool, trace: Trace) -> ChatStream:
-    return ChatStream(target, include_usage, trace)

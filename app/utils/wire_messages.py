@@ -11,14 +11,12 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
-from app.utils.answers import garbage, is_stream, json_in
-from app.utils.codec import loads
-from app.utils.formatter import FAILED_FINISHES, broken, cut
+from app.utils.answers import gathered, is_stream, json_in, read_events
 from app.utils.messages_events import answer_of, events_of, newest
 from app.utils.messages_order import BlockOrder
 from app.utils.messages_terms import usage_in_chat, without_billing
 from app.utils.problems import error_in, problem_of, status_in
-from app.utils.sse import DONE, SSEReader
+from app.utils.stream_problems import FAILED_FINISHES, broken, cut, garbage, no_event
 
 __all__ = [
     "PATH",
@@ -131,7 +129,7 @@ def _without_own_citations(block: Any) -> Any:
 def answer_in(body: bytes, target: Target) -> Answer:
     """The message in a whole body, streamed or not; raises the error that it is instead."""
     if is_stream(body):
-        return _gathered(body, target)
+        return gathered(body, target, events_in, answer_of, is_whole)
     answer = json_in(body, target)
     if not isinstance(answer, dict) or not isinstance(answer.get("content"), list):
         raise garbage(target, "something that is no message")
@@ -140,39 +138,20 @@ def answer_in(body: bytes, target: Target) -> Answer:
 
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
     """The events in some payloads, whether the last one has come, and the error that ends them, if any."""
-    batch: Batch = []
-    for payload in filter(None, payloads):
-        if payload == DONE:
-            return batch, True, None
-        try:
-            event = loads(payload)
-        except ValueError:
-            return batch, False, garbage(target, "a stream with a line that is not JSON")
-        kind = event.get("type") if isinstance(event, dict) else None
-        if not isinstance(kind, str) or kind == "error" or "error" in event:
-            return batch, False, _problem(event, target)
-        batch.append(event)
-        if kind == "message_stop":
-            return batch, True, None
-    return batch, False, None
+    return read_events(payloads, target, _problem_in, ENDS)
 
 
-def _problem(event: Any, target: Target) -> GatewayError:
+ENDS = ("message_stop",)
+
+
+def _problem_in(event: Any, target: Target) -> GatewayError | None:
     """The error that an event is: Anthropic's, OpenAI's (llama-server), or that it is no event."""
+    kind = event.get("type") if isinstance(event, dict) else None
+    if isinstance(kind, str) and kind != "error" and "error" not in event:
+        return None
     if (said := error_in(event)) is not None:
         return problem_of(said, status_in(said), target)
-    return garbage(target, "a stream with what is no event")
-
-
-def _gathered(body: bytes, target: Target) -> Answer:
-    reader = SSEReader()
-    batch, _, problem = events_in(reader.feed(body) + reader.close(), target)
-    if problem:
-        raise problem
-    answer = answer_of([batch])
-    if not is_whole(answer):
-        raise cut(target)
-    return answer
+    return no_event(target)
 
 
 def is_whole(answer: Answer) -> bool:

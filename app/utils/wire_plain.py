@@ -8,8 +8,8 @@ from typing import Any
 from app.errors import GatewayError
 from app.types import Answer, Batch, Target, Trace
 from app.utils import wire_chat
-from app.utils.answers import garbage, json_in
-from app.utils.formatter import cut
+from app.utils.answers import json_in
+from app.utils.stream_problems import cut, garbage
 
 
 class PlainWire:

@@ -7,12 +7,10 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Event, Target, Trace
-from app.utils.answers import garbage, is_stream, json_in
-from app.utils.codec import loads
-from app.utils.formatter import cut
+from app.utils.answers import gathered, is_stream, json_in, read_events
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.responses_events import events_of
-from app.utils.sse import DONE, SSEReader
+from app.utils.stream_problems import cut, garbage, no_event
 from app.utils.wire_chat import headers
 
 __all__ = [
@@ -38,43 +36,23 @@ FAILURES = frozenset({"response.failed", "error"})
 def answer_in(body: bytes, target: Target) -> Answer:
     """The response in a whole body, streamed or not; raises the error that it is instead."""
     if is_stream(body):
-        return _streamed(body, target)
+        return gathered(body, target, events_in, answer_of, is_whole)
     answer = json_in(body, target)
     if not isinstance(answer, dict) or not isinstance(answer.get("output"), list):
         raise garbage(target, "something that is no response")
     return answer
 
 
-def _streamed(body: bytes, target: Target) -> Answer:
-    reader = SSEReader()
-    batch, _, problem = events_in(reader.feed(body) + reader.close(), target)
-    if problem:
-        raise problem
-    answer = answer_of([batch])
-    if not is_whole(answer):
-        raise cut(target)
-    return answer
-
-
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
     """The events in some payloads, whether the last one of all has come, the error that ends them."""
-    batch: Batch = []
-    for payload in filter(None, payloads):
-        if payload == DONE:
-            return batch, True, None
-        try:
-            event = loads(payload)
-        except ValueError:
-            return batch, False, garbage(target, "a stream with a line that is not JSON")
-        if not isinstance(event, dict):
-            return batch, False, garbage(target, "a stream with what is no event")
-        name = event.get("type")
-        if name in FAILURES or (event.get("error") and "response" not in event):
-            return batch, False, _problem(event, target)
-        batch.append(event)
-        if name in ENDS:
-            return batch, True, None
-    return batch, False, None
+    return read_events(payloads, target, _problem_in, ENDS)
+
+
+def _problem_in(event: Any, target: Target) -> GatewayError | None:
+    if not isinstance(event, dict):
+        return no_event(target)
+    fails = event.get("type") in FAILURES or (event.get("error") and "response" not in event)
+    return _problem(event, target) if fails else None
 
 
 def _problem(event: Event, target: Target) -> GatewayError:
@@ -104,10 +82,10 @@ def answer_of(batches: Iterable[Batch]) -> Answer:
                 response = shown
             elif event.get("type") == "response.output_item.done" and isinstance(event.get("item"), dict):
                 items.append(event["item"])
-    return gathered(response, items)
+    return with_output(response, items)
 
 
-def gathered(response: Answer, items: list[Answer]) -> Answer:
+def with_output(response: Answer, items: list[Answer]) -> Answer:
     """A response with its output, which some leave out of the last event."""
     return response if response.get("output") or not items else {**response, "output": items}
 

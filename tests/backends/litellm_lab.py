@@ -14,7 +14,7 @@ from app.backends.litellm_client import LiteLLM
 from app.backends.litellm_loading import Library
 from app.errors import ClientLeft
 from app.types import Call, Chunk, Client, Completion, Target, Trace
-from app.utils.formatter import completion_of
+from app.utils.chat_events import completion_of
 from tests.upstream import Connection, Seen
 
 Json = dict[str, Any]

@@ -18,7 +18,7 @@ from app.config.packages import base_for_litellm
 from app.dialects import anthropic_messages, openai_responses
 from app.types import Backend, Body, Call, Target
 from app.utils import wire_chat
-from app.utils.formatter import completion_of
+from app.utils.chat_events import completion_of
 from app.utils.ledger import DUMMY
 from tests.backends.litellm_lab import TOOLS, answering, calling, carrier, gemini
 from tests.backends.state_lab import Frail

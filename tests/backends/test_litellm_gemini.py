@@ -15,7 +15,7 @@ from app.backends.litellm_client import LiteLLM
 from app.config.packages import base_for_litellm
 from app.errors import BadRequest, GatewayError, RateLimited, UpstreamCut, UpstreamFailed, UpstreamGarbage
 from app.types import Call
-from app.utils.formatter import completion_of
+from app.utils.chat_events import completion_of
 from tests.backends.litellm_lab import (
     TOOLS,
     answering,

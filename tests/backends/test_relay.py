@@ -28,8 +28,8 @@ from app.errors import (
     UpstreamUnreachable,
 )
 from app.types import Batch, Call, Chunk, Target, Timeouts
+from app.utils.chat_events import chunks_of, completion_of
 from app.utils.codec import dumps
-from app.utils.formatter import chunks_of, completion_of
 from app.utils.sse import frame
 from tests.backends.conftest import Serve
 from tests.backends.peers import Peer, Server, answer, chunked, says, says_once

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import requests
 
-from app.utils.formatter import completion_of
+from app.utils.chat_events import completion_of
 from tests.contract.client import Asked, read_events
 from tests.dialects import messages_checker, responses_checker
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from app.dialects.anthropic_messages import encoder, parse, render
 from app.errors import UpstreamGarbage
 from app.types import Request
+from app.utils.chat_events import chunks_of
 from app.utils.codec import dumps
-from app.utils.formatter import chunks_of
 from tests.dialects.messages_checker import check
 from tests.fakes import SERVED, completion
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app.dialects.anthropic_messages import encoder, parse, relayed, render
 from app.errors import GatewayError, RateLimited, UpstreamGarbage
 from app.types import Batch, Chunk, Encoder, Event, Served
+from app.utils.chat_events import completion_of
 from app.utils.codec import dumps
-from app.utils.formatter import completion_of
 from tests.dialects.messages_checker import Told, check, frames
 from tests.fakes import SERVED, chunk, delta, finish
 

@@ -25,8 +25,8 @@ from app.errors import (
     UpstreamRefused,
 )
 from app.types import Batch, Chunk, Request
+from app.utils.chat_events import completion_of
 from app.utils.codec import dumps
-from app.utils.formatter import completion_of
 from tests.dialects.responses_checker import checked, events_in
 from tests.fakes import SERVED
 

@@ -21,7 +21,7 @@ from app.routes.body import BODY_SILENCE
 from app.server import KEEPALIVE
 from app.types import Retries, Timeouts
 from app.utils import headers, problems, sse
-from app.utils.formatter import CONTROL_FIELDS, CONTROL_PREFIXES
+from app.utils.chat_request import CONTROL_FIELDS, CONTROL_PREFIXES
 from app.utils.harmony_chat import UNREADABLE
 from app.utils.sse import comment
 from tests import fakes

@@ -23,7 +23,7 @@ from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Answer, Batch, Stream
-from app.utils.formatter import ChatStream
+from app.utils.wire_chat import ChatStream
 from tests.fakes import (
     SERVED,
     TICK,

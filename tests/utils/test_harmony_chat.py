@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import UpstreamGarbage
 from app.types import Batch, Chunk, Completion, Harmony, Target
-from app.utils.formatter import completion_of
+from app.utils.chat_events import completion_of
 from app.utils.harmony_chat import UNREADABLE, HarmonyChat, offered
 from tests.fakes import chunk, delta, target
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.types import Batch
-from app.utils.formatter import chunks_of
+from app.utils.chat_events import chunks_of
 from app.utils.ledger import Wants
 from app.utils.ledger_reading import Reading, turn_in
 
