@@ -80,7 +80,7 @@ class Gateway:
         """The target for what a client calls a model, answering to that name."""
         target = resolve(model, self.catalog.targets)
         if target.unavailable:
-            raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} (see .env.example)")
+            raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} ({target.mend})")
         return target if target.alias == model else replace(target, alias=model)
 
     def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Afterwards]:

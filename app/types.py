@@ -121,7 +121,9 @@ class Target:
     facts: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What `/v1/models` publishes: name, limit, cost, modalities, reasoning, tool_call, attachment."""
     unavailable: str | None = None
-    """Why it cannot be called (a missing key, by its variable's name), or None."""
+    """Why it cannot be called (a missing key, by its variable; a wrong entry, by its place), or None."""
+    mend: str = "see .env.example"
+    """What helps then."""
 
     @property
     def name(self) -> str:

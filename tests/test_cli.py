@@ -193,6 +193,24 @@ def test_a_bad_file_is_told_with_its_place_and_ends_with_1(
     assert place in ended.out + ended.err
 
 
+def test_a_model_with_a_mistake_stays_in_sight_and_its_clients_hear_why(tmp_path: Path) -> None:
+    file = config(NOBODY, {"good": "wire", "bad": "wire"})
+    file["provider"]["up"]["models"]["bad"]["options"] = {"localcode": {"harmony": "yes"}}
+    place = "provider.up.models.bad.options.localcode.harmony"
+    with running(tmp_path, file) as gateway:
+        asked = ask(gateway.url, "bad")
+        listed = requests.get(f"{gateway.url}/v1/models/bad", timeout=10).json()
+        told = gateway.log()
+
+    assert asked.status == 400
+    assert asked.error["message"] == (
+        f"'bad' cannot be used: its entry is wrong: {place} (python -m app check says more)"
+    )
+    assert (listed["available"], listed["unavailable"]) == (False, f"its entry is wrong: {place}")
+    assert "2 models, 1 ready" in told
+    assert f"off: its entry is wrong: {place}" in told
+
+
 def test_a_key_that_is_missing_is_told_by_its_variable_and_is_no_mistake(run: Run, write: Write) -> None:
     write(config(NOBODY, {"model": "wire"}, apiKey="{env:UP_KEY}"))
 

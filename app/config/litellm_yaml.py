@@ -22,7 +22,7 @@ from app.config.packages import PACKAGES, Package
 from app.config.schema import LocalCode, Part, Raw, fit
 from app.config.targets import catalog_of
 from app.config.text import read_text
-from app.config.wish import Finding, Skipped, Steps, Unused, Wish, misfit
+from app.config.wish import Finding, Skipped, Steps, Unused, Wish, broken, misfit
 
 COMPATIBLE = frozenset(
     {
@@ -184,7 +184,17 @@ def _entry(
     served.add(alias)
     raw = entry.get("litellm_params")
     yield from _params_without_effect(raw, place)
-    yield _wish(alias, raw, entry.get("model_info"), place, common, environment)
+    try:
+        yield _wish(alias, raw, entry.get("model_info"), place, common, environment)
+    except Misfit as refused:
+        yield broken(refused, place, *_named(alias, raw))
+
+
+def _named(alias: str, raw: object) -> tuple[str, str, object]:
+    """Provider, alias and wire id of an entry, right or wrong."""
+    model = _get(raw, "model")
+    provider, slash, rest = model.partition("/") if isinstance(model, str) else ("", "", model)
+    return (provider, alias, rest) if slash and provider else ("litellm", alias, model)
 
 
 def _params_without_effect(raw: object, place: Steps) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from app.config import opencode_v1, opencode_v2
 from app.config.catalog import Catalog, ConfigError, Misfit, Problem
@@ -22,7 +23,7 @@ from app.config.layers import close_to
 from app.config.schema import Raw, kind_of
 from app.config.targets import catalog_of
 from app.config.text import Document, read_document
-from app.config.wish import Finding, Skipped
+from app.config.wish import Finding, Skipped, broken
 
 USED = ("provider", "providers", "disabled_providers", "enabled_providers", "model", "small_model", "$schema")
 
@@ -57,22 +58,46 @@ def findings(document: Document) -> Iterator[Finding]:
     """All that stands in the file, in its order."""
     data: Raw = document.data
     yield from _top(data)
-    old, new = _providers(data, "provider"), _providers(data, "providers")
+    old, new = _object(data, "provider"), _object(data, "providers")
     for provider in dict.fromkeys((*old, *new)):
         if why := _left_out(provider, data):
             yield Skipped(("provider" if provider in old else "providers", provider), why)
             continue
+        key = "providers" if provider in new else "provider"
         try:
-            if provider in new:
-                yield from opencode_v2.findings(provider, new[provider], document)
-            else:
-                yield from opencode_v1.findings(provider, old[provider], document)
-        except Misfit as misfit:
-            yield from misfit.problems
+            yield from FORMS[key].findings(provider, data[key][provider], document)
+        except Misfit as refused:
+            yield from refused.problems
+            yield from _unread(refused, key, provider, data[key][provider])
         if provider in old and provider in new:
             yield Skipped(
                 ("provider", provider), f"providers.{provider} is taken in its place, as in OpenCode 2"
             )
+
+
+class Form(Protocol):
+    """One of OpenCode's two forms; a module here is one."""
+
+    def findings(self, provider: str, raw: Any, document: Document) -> Iterator[Finding]:
+        """What a provider asks for; a model that does not fit leaves the others alone. Misfit: none fits."""
+
+    def left_out(self, provider: Raw, alias: str, model: object) -> str | None:
+        """Why OpenCode would not offer a model, whatever else stands in its entry."""
+
+    def wire_id(self, model: object) -> object:
+        """What stands for the wire id in a model's entry, right or wrong."""
+
+
+FORMS: Mapping[str, Form] = {"provider": opencode_v1, "providers": opencode_v2}
+
+
+def _unread(refused: Misfit, key: str, provider: str, raw: object) -> Iterator[Finding]:
+    """The models of a provider whose own entry is wrong, as far as they can be named."""
+    entry: Raw = raw if isinstance(raw, dict) else {}
+    for alias, model in _object(entry, "models").items():
+        if FORMS[key].left_out(entry, alias, model) is None:
+            place = (key, provider, "models", alias)
+            yield broken(refused, place, provider, alias, FORMS[key].wire_id(model))
 
 
 def _top(data: Raw) -> Iterator[Finding]:
@@ -108,7 +133,8 @@ NOT_LITELLMS_FILE = (
 )
 
 
-def _providers(data: Raw, key: str) -> Raw:
+def _object(data: Raw, key: str) -> Raw:
+    """What stands at a key, if it is an object; else an empty one."""
     value = data.get(key)
     return value if isinstance(value, dict) else {}
 

@@ -10,15 +10,14 @@ from app.config.layers import Asked, findings_of, layer, without_effect
 from app.config.platforms import OPTIONS
 from app.config.schema import ModelV1, ProviderV1, Raw, Settings, fit
 from app.config.text import Document
-from app.config.wish import Finding, Skipped, Steps
+from app.config.wish import Finding, Skipped, Steps, broken
 
 COSMETIC = frozenset({"id", "name"})
 MODEL_COSMETIC = frozenset({"experimental", "knowledge", "last_updated", "open_weights"})
 DEFAULTS_HINT = "for every client's requests set it under options.localcode.defaults"
 
 
-def findings(provider: str, raw: object, document: Document) -> Iterator[Finding]:
-    """What a provider asks for; a model that does not fit leaves the others alone."""
+def findings(provider: str, raw: Any, document: Document) -> Iterator[Finding]:
     place: Steps = ("provider", provider)
     data = fit(ProviderV1, raw, *place)
     yield from without_effect(raw, ProviderV1.model_fields, COSMETIC, place)
@@ -27,19 +26,24 @@ def findings(provider: str, raw: object, document: Document) -> Iterator[Finding
     if not data.models:
         yield Skipped(place, "it names no models; the gateway serves those that are named")
     for alias, model in data.models.items():
+        where = (*place, "models", alias)
+        if why := left_out(raw, alias, model):
+            yield Skipped(where, why)
+            continue
         try:
             yield from _model(provider, data, alias, model, document)
-        except Misfit as misfit:
-            yield from misfit.problems
+        except Misfit as refused:
+            yield broken(refused, where, provider, alias, wire_id(model))
+
+
+def wire_id(model: object) -> object:
+    return model.get("id") if isinstance(model, dict) else None
 
 
 def _model(provider: str, data: ProviderV1, alias: str, raw: Raw, document: Document) -> Iterator[Finding]:
     options: Steps = ("provider", provider, "options")
     place: Steps = ("provider", provider, "models", alias)
     model = fit(ModelV1, raw, *place)
-    if why := _left_out(data, alias, model):
-        yield Skipped(place, why)
-        return
     yield from without_effect(raw, ModelV1.model_fields, MODEL_COSMETIC, place)
     yield from without_effect(raw.get("options"), ("localcode",), (), (*place, "options"), DEFAULTS_HINT)
     top = layer(data.options, options)
@@ -64,13 +68,15 @@ def _model(provider: str, data: ProviderV1, alias: str, raw: Raw, document: Docu
     )
 
 
-def _left_out(provider: ProviderV1, alias: str, model: ModelV1) -> str | None:
-    """Why OpenCode would not offer the model. Its lists hold keys of `models`, not wire ids."""
-    if provider.blacklist and alias in provider.blacklist:
+def left_out(provider: Raw, alias: str, model: object) -> str | None:
+    # Its lists hold keys of `models`, not wire ids.
+    black, white = provider.get("blacklist"), provider.get("whitelist")
+    if isinstance(black, list) and alias in black:
         return "it is on the blacklist"
-    if provider.whitelist is not None and alias not in provider.whitelist:
+    if isinstance(white, list) and alias not in white:
         return "it is not on the whitelist"
-    return "its status is deprecated" if model.status == "deprecated" else None
+    deprecated = isinstance(model, dict) and model.get("status") == "deprecated"
+    return "its status is deprecated" if deprecated else None
 
 
 FACTS = (

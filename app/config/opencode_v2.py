@@ -9,7 +9,7 @@ from app.config.catalog import Misfit
 from app.config.layers import Asked, Layer, findings_of, layer, without_effect
 from app.config.schema import Api, CostV2, ModelV2, ProviderV2, Raw, fit
 from app.config.text import Document
-from app.config.wish import Finding, Skipped, Steps
+from app.config.wish import Finding, Skipped, Steps, broken
 
 COSMETIC = frozenset({"name", "canonical"})
 API_PACKAGES = {
@@ -20,27 +20,35 @@ API_PACKAGES = {
 """The kinds of `api` that name a dialect rather than a package."""
 
 
-def findings(provider: str, raw: object, document: Document) -> Iterator[Finding]:
-    """What a provider asks for; a model that does not fit leaves the others alone."""
+def findings(provider: str, raw: Any, document: Document) -> Iterator[Finding]:
     place: Steps = ("providers", provider)
     data = fit(ProviderV2, raw, *place)
     yield from without_effect(raw, ProviderV2.model_fields, COSMETIC, place)
     if not data.models:
         yield Skipped(place, "it names no models; the gateway serves those that are named")
     for alias, model in data.models.items():
+        where = (*place, "models", alias)
+        if why := left_out(raw, alias, model):
+            yield Skipped(where, why)
+            continue
         try:
             yield from _model(provider, data, alias, model, document)
-        except Misfit as misfit:
-            yield from misfit.problems
+        except Misfit as refused:
+            yield broken(refused, where, provider, alias, wire_id(model))
+
+
+def wire_id(model: object) -> object:
+    return model.get("modelID") if isinstance(model, dict) else None
+
+
+def left_out(provider: Raw, alias: str, model: object) -> str | None:
+    return "it is disabled" if isinstance(model, dict) and model.get("disabled") is True else None
 
 
 def _model(provider: str, data: ProviderV2, alias: str, raw: Raw, document: Document) -> Iterator[Finding]:
     parent: Steps = ("providers", provider)
     place: Steps = (*parent, "models", alias)
     model = fit(ModelV2, raw, *place)
-    if model.disabled:
-        yield Skipped(place, "it is disabled")
-        return
     yield from without_effect(raw, ModelV2.model_fields, (), place)
     layers = (*_layers(data, parent), *_layers(model, place))
     yield from findings_of(

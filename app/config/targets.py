@@ -14,7 +14,7 @@ from app.config.keys import headers_missing, headers_of, key_of, secrets_of
 from app.config.packages import CHAT, PACKAGES, Package, base_for_litellm, relayed
 from app.config.platforms import platform_of
 from app.config.thinking import harmony_of, reads_thoughts, reasoning_field_of, reasoning_of
-from app.config.wish import Finding, Skipped, Unused, Wish, misfit
+from app.config.wish import Broken, Finding, Skipped, Unused, Wish, broken, misfit
 from app.types import DialectName, Retries, Target, Timeouts
 from app.utils.addresses import is_loopback
 
@@ -35,12 +35,9 @@ def catalog_of(
                 skipped[Problem(at(*place), why, fatal=False)] = None
             case Unused(place, message, mend):
                 unused.setdefault((message, mend), []).append(at(*place))
-            case Wish():
-                try:
-                    target = target_of(finding, environment)
-                except Misfit as refused:
-                    problems |= dict.fromkeys(refused.problems)
-                    continue
+            case Wish() | Broken():
+                target, wrong = _tried(finding, environment)
+                problems |= dict.fromkeys(wrong)
                 if points_at(target.base_url, own_addresses):
                     skipped[Problem(at(*finding.place[:2]), OWN_ENTRY, fatal=False)] = None
                 else:
@@ -57,6 +54,27 @@ def catalog_of(
 
 
 OWN_ENTRY = "it leads back to this gateway, as a client's own entry does"
+
+
+def _tried(asked: Wish | Broken, environment: Mapping[str, str]) -> tuple[Target, tuple[Problem, ...]]:
+    """The target that is asked for, and what is wrong where it cannot be had."""
+    if isinstance(asked, Wish):
+        try:
+            return target_of(asked, environment), ()
+        except Misfit as refused:
+            asked = broken(refused, asked.place, asked.provider, asked.alias, asked.model)
+    return unusable(asked), asked.problems
+
+
+def unusable(asked: Broken) -> Target:
+    """A target that can only be named, with the place that is wrong: a client hears why it gets no answer."""
+    first, *others = asked.problems
+    more = f" and {len(others)} more" if others else ""
+    wrong = f"its entry is wrong: {first.place}{more}" if "." in first.place else f"{first.place} is wrong"
+    return Target(asked.alias, asked.provider, asked.model, unavailable=wrong, mend=SEE_CHECK)
+
+
+SEE_CHECK = "python -m app check says more"
 
 
 def notes(unused: Mapping[tuple[str, str], list[str]]) -> Iterator[Problem]:

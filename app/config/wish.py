@@ -58,6 +58,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """One model of the file that is asked for in a way that cannot be read."""
+
+    place: Steps
+    provider: str
+    alias: str
+    model: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """What the file itself leaves out."""
 
@@ -74,7 +85,13 @@ class Unused:
     mend: str = ""
 
 
-Finding: TypeAlias = Wish | Problem | Skipped | Unused
+Finding: TypeAlias = Wish | Broken | Problem | Skipped | Unused
+
+
+def broken(refused: Misfit, place: Steps, provider: str, alias: str, model: object = None) -> Broken:
+    """The model of an entry that was refused; `model` is what stands there for the wire id."""
+    known = model if isinstance(model, str) and model else alias
+    return Broken(place, provider, alias, known, refused.problems)
 
 
 def misfit(place: Steps, message: str, mend: str = "") -> Misfit:

@@ -220,9 +220,11 @@ def test_what_only_litellms_proxy_does_is_noted_once(read_yaml: Read) -> None:
 def test_a_wrong_entry_is_a_problem_and_the_others_are_served(
     read_yaml: Read, bad: object, place: str, message: str
 ) -> None:
-    catalog = read_yaml([bad, entry("good", model="groq/x")])
+    catalog = read_yaml([bad, entry("good", model="groq/x")], {"GROQ_API_KEY": "g" * 9})
+    named = {name: catalog.targets[name].unavailable for name in catalog.aliases}
 
-    assert catalog.aliases == ("good",)
+    assert named.pop("good") is None
+    assert named == ({} if place.endswith("model_name") else {"m": f"its entry is wrong: {place}"})
     assert [problem.place for problem in catalog.problems] == [place]
     assert message in catalog.problems[0].message
 

@@ -165,7 +165,9 @@ def test_a_wrong_model_is_a_problem_and_the_others_are_served(
     catalog = read(v1(models={"good": {}, "bad-4.7": model}))
 
     [problem] = catalog.problems
-    assert catalog.aliases == ("good",)
+    assert catalog.aliases == ("good", "bad-4.7")
+    assert catalog.targets["good"].unavailable is None
+    assert catalog.targets["bad-4.7"].unavailable == f"its entry is wrong: {problem.place}"
     assert catalog.faulty
     assert problem.place == 'provider.p.models["bad-4.7"]' + (f".{place}" if place else "")
     assert message in problem.message
@@ -174,18 +176,40 @@ def test_a_wrong_model_is_a_problem_and_the_others_are_served(
 def test_a_wrong_provider_is_a_problem_and_the_others_are_served(read: Read) -> None:
     file = {
         "provider": {
-            "bad": {"env": "KEY", "models": {"x": {}}},
+            "bad": {
+                "env": "KEY",
+                "blacklist": ["z"],
+                "models": {"x": {"id": "wire"}, "z": {}, "old": {"status": "deprecated"}},
+            },
             "worse": 5,
             "good": BASE | {"models": {"y": {}}},
         }
     }
     catalog = read(file)
 
-    assert catalog.aliases == ("y",)
+    assert catalog.aliases == ("x", "y")
+    assert catalog.targets["x"].name == "bad/wire"
+    assert catalog.targets["x"].unavailable == "its entry is wrong: provider.bad.env"
     assert [(problem.place, problem.message) for problem in catalog.problems] == [
         ("provider.bad.env", "a list is expected, found a text"),
         ("provider.worse", "an object is expected, found 5"),
     ]
+
+
+def test_of_several_mistakes_the_first_is_named_beside_the_alias(read: Read) -> None:
+    catalog = read(v1(models={"m": {"limit": 5, "cost": 5, "id": "wire"}}))
+
+    assert catalog.targets["m"].unavailable == "its entry is wrong: provider.p.models.m.cost and 1 more"
+    assert catalog.targets["m"].name == "p/wire"
+
+
+@pytest.mark.parametrize("left_out", [{"blacklist": ["m"]}, {"whitelist": ["n"]}])
+def test_what_stands_in_an_entry_that_is_left_out_does_not_matter(
+    read: Read, left_out: dict[str, list[str]]
+) -> None:
+    catalog = read(v1(models={"m": {"id": 5}, "n": {}}, **left_out))
+
+    assert (catalog.aliases, catalog.problems) == (("n",), ())
 
 
 def test_a_wrong_key_is_never_shown(read: Read) -> None:
@@ -449,7 +473,7 @@ def test_a_package_of_opencode_2_brings_its_address_and_variable(read: Read) -> 
 def test_a_disabled_model_of_opencode_2_is_left_out(read: Read) -> None:
     catalog = read(v2(models={"m": {"disabled": True}, "n": {}, "o": {"cost": {"input": "x"}}}))
 
-    assert catalog.aliases == ("n",)
+    assert catalog.aliases == ("n", "o")
     assert [problem.place for problem in catalog.skipped] == ["providers.p.models.m"]
     assert [problem.place for problem in catalog.problems] == ["providers.p.models.o.cost.input"]
 

@@ -9,10 +9,7 @@ def test_the_report_shows_where_each_alias_leads_and_what_is_wrong(read: Read) -
         "theme": "dark",
         "disabled_providers": ["off"],
         "provider": {
-            "google": {
-                "options": {"apiKey": "{env:GEMINI_API_KEY}"},
-                "models": {"gemini": {"id": "gemini-3"}},
-            },
+            "groq": {"npm": "@ai-sdk/groq", "models": {"fast": {"id": "kimi"}}},
             "local": {"options": {"baseURL": "http://127.0.0.1:8080/v1"}, "models": {"llama": {}}},
             "bad": {"options": {"baseURL": "nowhere"}, "models": {"x": {}}},
             "off": {"models": {"y": {}}},
@@ -24,11 +21,12 @@ def test_the_report_shows_where_each_alias_leads_and_what_is_wrong(read: Read) -
     assert (
         report(catalog)
         == f"""\
-{catalog.source}: 3 models, 2 ready
-  alias   target           where                              how
-  gemini  google/gemini-3  generativelanguage.googleapis.com  litellm gemini  off: GEMINI_API_KEY is not set
-  llama   local/llama      127.0.0.1:8080                     relay           ready
-  echo    echo/echo        here                               fixed answer    ready
+{catalog.source}: 4 models, 2 ready
+  alias  target       where           how
+  fast   groq/kimi    api.groq.com    litellm groq  off: GROQ_API_KEY is not set
+  llama  local/llama  127.0.0.1:8080  relay         ready
+  x      bad/x        ?               ?             off: its entry is wrong: provider.bad.options.baseURL
+  echo   echo/echo    here            fixed answer  ready
 
 1 problem:
   provider.bad.options.baseURL

@@ -122,7 +122,7 @@ def test_a_base_url_that_is_none_is_a_problem_with_its_place(read: Read, base: s
     catalog = read(v1(options={"baseURL": base}))
 
     [problem] = catalog.problems
-    assert catalog.aliases == ()
+    assert catalog.targets["m"].unavailable == "its entry is wrong: provider.p.options.baseURL"
     assert problem.place == "provider.p.options.baseURL"
     assert message in problem.message
     assert problem.mend
