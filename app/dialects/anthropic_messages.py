@@ -10,14 +10,13 @@ from typing import Any
 
 from app.dialects.anthropic_messages_answer import render
 from app.dialects.anthropic_messages_errors import error
-from app.dialects.anthropic_messages_request import chat_body
+from app.dialects.anthropic_messages_request import chat_body, dropped
 from app.dialects.anthropic_messages_stream import Relayed, Translated
-from app.dialects.anthropic_messages_tools import dropped_tools
 from app.errors import BadRequest
 from app.types import DialectName, Encoder, Request, Served
 from app.utils.fields import Types, check_types, kind, list_in, model_in, object_in, required
 
-__all__ = ["dropped_tools", "encoder", "error", "name", "parse", "parse_count", "relayed", "render"]
+__all__ = ["dropped", "encoder", "error", "name", "parse", "parse_count", "relayed", "render"]
 
 name: DialectName = "messages"
 
@@ -65,7 +64,7 @@ def parse_count(body: Any) -> Request:
         body=body,
         stream=body.get("stream") is True,
         as_chat=lambda: chat_body(body),
-        leaves_out=lambda: dropped_tools(body),
+        leaves_out=lambda: dropped(body),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.dialects.anthropic_messages_answer import dicts
 from app.dialects.anthropic_messages_content import JOINT, Part, as_json, joined, parts_of
-from app.dialects.anthropic_messages_tools import tool_fields
+from app.dialects.anthropic_messages_tools import dropped_tools, tool_fields
 from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps, loads
@@ -19,6 +19,13 @@ from app.utils.messages_terms import without_billing
 
 SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "thinking")
 """Fields that chat bodies carry under the same name."""
+
+_UNDERSTOOD = frozenset(SAME) | {
+    *("messages", "system", "stream", "stop_sequences", "metadata", "tools", "tool_choice"),
+    *("output_config", "output_format"),
+    *("mcp_servers", "cache_control"),
+}
+"""Fields that are translated, are named in another way when they are left out, or change nothing."""
 
 LONGEST_USER = 64
 """Characters that OpenAI takes to tell users apart."""
@@ -38,6 +45,11 @@ def chat_body(body: Body) -> Body:
         chat["stream"] = True
         chat["stream_options"] = {"include_usage": True}
     return chat
+
+
+def dropped(body: Body) -> list[str]:
+    """What the translation leaves out, for the debug log: `tool web_search`, `context_management`, …"""
+    return dropped_tools(body) + [name for name in body if name not in _UNDERSTOOD and body[name] is not None]
 
 
 def _system(system: Any) -> Iterator[dict[str, Any]]:

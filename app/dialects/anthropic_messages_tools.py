@@ -30,12 +30,11 @@ def tool_fields(body: Body) -> Body:
 
 
 def dropped_tools(body: Body) -> list[str]:
-    """What a request offers that chat cannot: tools by their name or type, MCP servers."""
-    dropped = [_name(tool) for tool in _tools(body) if _function(tool) is None]
+    """What a request offers that chat cannot: `tool web_search`, `mcp server tickets`."""
+    tools = [f"tool {_name(tool)}" for tool in _tools(body) if _function(tool) is None]
     servers = body.get("mcp_servers")
-    return dropped + (
-        [_name(it) for it in servers if isinstance(it, dict)] if isinstance(servers, list) else []
-    )
+    servers = servers if isinstance(servers, list) else []
+    return tools + [f"mcp server {_name(server)}" for server in servers if isinstance(server, dict)]
 
 
 def _tools(body: Body) -> list[dict[str, Any]]:

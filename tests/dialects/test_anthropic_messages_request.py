@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.dialects.anthropic_messages import dropped_tools, parse
+from app.dialects.anthropic_messages import dropped, parse
 from app.errors import BadRequest
 
 Json = dict[str, Any]
@@ -538,15 +538,40 @@ def test_what_chat_cannot_offer_is_dropped_and_named() -> None:
     }
 
     assert chat_of(**body)["tools"] == [READS]
-    assert dropped_tools(body) == [
-        "web_search",
-        "web_fetch",
-        "code_execution",
-        "computer",
-        "tool_search_tool_regex",
-        "mcp_toolset",
-        "m",
+    assert dropped(body) == [
+        "tool web_search",
+        "tool web_fetch",
+        "tool code_execution",
+        "tool computer",
+        "tool tool_search_tool_regex",
+        "tool mcp_toolset",
+        "mcp server m",
     ]
+
+
+def test_fields_that_only_anthropics_servers_understand_are_named_when_they_are_left_out() -> None:
+    """All but `cache_control`: it is in every request, and without it the answer is the same."""
+    understood = {
+        "model": "alias",
+        "max_tokens": 9,
+        "messages": [HI],
+        "system": "Be brief.",
+        "stop_sequences": ["x"],
+        "stream": True,
+        "temperature": 1,
+        "top_p": 1,
+        "top_k": 1,
+        "thinking": {"type": "enabled"},
+        "metadata": {"user_id": "u"},
+        "tools": [READ],
+        "tool_choice": {"type": "auto"},
+        "output_config": {"effort": "low"},
+    }
+    left_out = {"context_management": {"edits": []}, "container": "c", "betas": ["b"], "speed": "fast"}
+
+    request = parse(understood | CACHED | left_out | {"service_tier": None})
+
+    assert request.leaves_out() == [*left_out]
 
 
 @pytest.mark.parametrize(
