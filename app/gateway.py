@@ -86,7 +86,6 @@ class Gateway:
     def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Afterwards]:
         target = trace.target = self.choose(request.model)
         way = way_of(request, target)
-        trace.way = str(way)
         body, after = self._body(request, target, way, client, trace)
         body = self._inline_images(body, target, client.alive)
         if trace.view:
@@ -204,8 +203,6 @@ class ServedStream:
             self._collect(kept)
         if self._hides:
             kept = [left for chunk in kept if (left := without_thoughts(chunk))]
-        if self._view:
-            self._view.sent(kept)
         return kept
 
     def wait(self) -> None:

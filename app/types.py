@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from app.errors import GatewayError
 
@@ -162,13 +162,20 @@ class Client:
     """Raises ClientLeft once the client has gone. Costs one system call."""
 
 
+class Count(NamedTuple):
+    """The tokens of a request, and who counted them."""
+
+    tokens: int
+    by_target: bool
+
+
 class View(Protocol):
     """Sees a request at DEBUG; never raises, never changes what it sees."""
 
+    def note(self, text: str) -> None: ...
     def target(self, target: Target, body: Body, way: object) -> None: ...
     def left_out(self, names: Sequence[str]) -> None: ...
     def received(self, batch: Batch) -> None: ...
-    def sent(self, batch: Batch) -> None: ...
     def response(self, answer: Answer | None = None) -> None: ...
 
 
@@ -179,12 +186,12 @@ class Trace:
     started: float
     """`time.monotonic()`"""
     target: Target | None = None
-    way: str = ""
-    """By which carrier and wire, and why, in words for the debug log."""
     reasoning: str = ""
     """What was decided on how much to think, and from what: the header x-localcode-reasoning."""
     input_tokens: int | None = None
     """An estimate of what the request comes to, where the dialect wants one before the target tells."""
+    count: Count | None = None
+    """The answer, where the client asked for no more than that."""
     notes: list[str] = field(default_factory=list)
     """What the log should say of this request besides the usual."""
     tries: int = 0

@@ -23,8 +23,8 @@ from app.backends.http import Http
 from app.backends.recent import Recent
 from app.backends.relay import base_of, headers_of, quietly
 from app.backends.tokenizer import Tokenizer
-from app.errors import BadRequest, RateLimited, UpstreamError, UpstreamGarbage, UpstreamRefused
-from app.types import Body, Call, Client, DialectName, Request, Target, Timeouts, Trace
+from app.errors import BadRequest, GatewayError, RateLimited, UpstreamError, UpstreamGarbage, UpstreamRefused
+from app.types import Body, Call, Client, Count, DialectName, Request, Target, Timeouts, Trace
 from app.utils.chat_request import renamed
 from app.utils.codec import dumps, loads
 from app.utils.images import is_local, to_fetch
@@ -78,7 +78,9 @@ class Counting:
         """The input tokens of a request. Raises what is wrong with it, or with the gateway's key."""
         trace.target = target
         told = self._told(request, target, client, trace)
-        return self._here(request, target, trace) if told is None else told
+        tokens = self._here(request, target) if told is None else told
+        trace.count = Count(tokens, by_target=told is not None)
+        return tokens
 
     def learn(self, target: Target, body: Body, billed: int) -> None:
         """Takes note of what a request was billed, if anybody has counted here at all. Holds up nobody."""
@@ -95,27 +97,42 @@ class Counting:
         """What the target counts; None where it cannot."""
         way = way_of(request, target)
         wire, key = way.wire, (target.name, way.wire)
-        if not can_count(way, target) or self._now() < (self._resting.get(key) or 0.0):
+        if not can_count(way, target) or self._is_resting(key, trace):
             return None
         body = body_for(request, target, wire)
         if to_fetch(body, target):
             return None
-        trace.way = f"counted by the target ({wire})"
         try:
             return self._ask(Call(target, body, client, trace, time.monotonic() + PATIENCE.total, wire))
         except (UpstreamError, RateLimited) as problem:
             if isinstance(problem, UpstreamRefused) and problem.status not in NO_SUCH_PATH:
                 raise
-            cannot = problem.status in NO_SUCH_PATH or isinstance(problem, UpstreamGarbage)
-            self._resting.put(key, self._now() + (CANNOT if cannot else FAILED))
-            trace.notes.append(f"the target did not count: {problem}")
+            self._rest(key, problem, trace)
             return None
+
+    def _is_resting(self, key: Key, trace: Trace) -> bool:
+        resting = self._now() < (self._resting.get(key) or 0.0)
+        if resting and trace.view:
+            trace.view.note("the target could not count when it was last asked: counted here")
+        return resting
+
+    def _rest(self, key: Key, problem: GatewayError, trace: Trace) -> None:
+        """Leaves the target alone for a while. That it has no such path is no fault of anybody."""
+        missing = problem.status in NO_SUCH_PATH
+        cannot = missing or isinstance(problem, UpstreamGarbage)
+        self._resting.put(key, self._now() + (CANNOT if cannot else FAILED))
+        if not missing:
+            trace.notes.append(f"the target did not count: {problem}")
+        elif trace.view:
+            trace.view.note("the target has no such path: counted here")
 
     def _ask(self, call: Call) -> int:
         target = call.target
         call.trace.tries += 1
         wait = Wait(PATIENCE, call.deadline, call.client.alive, f"the provider of '{target.alias}'")
         url = base_of(target, call.wire) + PATHS[call.wire]
+        if call.trace.view:
+            call.trace.view.note(f"{target.name} is asked at {url}")
         with closing(
             self._http.post(url, headers_of(call, WIRES[call.wire], self._via), _json(call.body), wait)
         ) as reply:
@@ -125,10 +142,9 @@ class Counting:
 
     # what is counted here
 
-    def _here(self, request: Request, target: Target, trace: Trace) -> int:
+    def _here(self, request: Request, target: Target) -> int:
         wire = way_of(request, target).wire
         body = request.body if wire != "chat" else request.as_chat()
-        trace.way = f"counted here ({family_of(target).name})"
         return max(1, round(self._counted(body, target) * self._ratio(target).value))
 
     def _counted(self, body: Body, target: Target) -> int:

@@ -93,6 +93,8 @@ def _ended(
         "status": status,
         "tokens_in": tokens.tokens_in,
         "tokens_out": tokens.tokens_out,
+        "counted": None if trace.count is None else trace.count.tokens,
+        "counted_by": None if trace.count is None else "target" if trace.count.by_target else "gateway",
         "cached": tokens.cached,
         "reasoning": tokens.reasoning,
         "first_ms": None if trace.first is None else round((trace.first - trace.started) * 1000),
@@ -115,14 +117,18 @@ def kind_of(problem: Exception | None) -> str:
 def _sentence(ended: Mapping[str, Any]) -> str:
     """`← 200 glm via zai 1.24s (first 0.31s) 1203→88 tokens (cached 1100) tries 1 finish stop`"""
     words = [f"← {ended['status']} {ended['alias']}"]
-    if ended["target"]:
+    unasked = ended["counted"] is not None and not ended["tries"]
+    if ended["target"] and not unasked:
         words.append(f"via {ended['target']}")
     words.append(_duration(ended["duration_ms"]))
     if ended["first_ms"] is not None:
         words.append(f"(first {_duration(ended['first_ms'])})")
     if ended["tokens_in"] is not None or ended["tokens_out"] is not None:
         words.append(_tokens(ended))
-    words.append(f"tries {ended['tries']}")
+    if not unasked:
+        words.append(f"tries {ended['tries']}")
+    if ended["counted"] is not None:
+        words.append(f"{_COUNTED[ended['counted_by']]}: {ended['counted']} tokens")
     if ended["finish"]:
         words.append(f"finish {ended['finish']}")
     if ended["reasoning_level"]:
@@ -134,6 +140,9 @@ def _sentence(ended: Mapping[str, Any]) -> str:
     if ended["error"]:
         words.append(f"{ended['error']}: {ended['message']}")
     return " ".join(words)
+
+
+_COUNTED = {"gateway": "counted here", "target": "counted by the target"}
 
 
 def _duration(milliseconds: int) -> str:

@@ -14,7 +14,19 @@ from app.logs.lines import get
 from app.logs.outlet import is_debug
 from app.logs.requests import kind_of
 from app.types import Batch, Body, Client, Completion, Target
-from app.utils.preview import CHUNK, ERROR, TARGET, Line, Story, as_json, preview, request_lines, target_lines
+from app.utils.preview import (
+    CHUNK,
+    ERROR,
+    RESPONSE,
+    TARGET,
+    Line,
+    Story,
+    as_json,
+    preview,
+    request_lines,
+    sent_lines,
+    target_lines,
+)
 
 _log = get("app.requests")
 
@@ -56,9 +68,12 @@ class DebugView:
     def left_out(self, names: Sequence[str]) -> None:
         """What the target is not told, because chat has no word for it."""
         if names:
-            self._say(
-                [Line(TARGET, f"left out, for chat cannot say it: {preview(', '.join(names), 600, 500)}")]
-            )
+            self.note(f"left out, for chat cannot say it: {preview(', '.join(names), 600, 500)}")
+
+    @_harmless
+    def note(self, text: str) -> None:
+        """What else there is to say of where it goes."""
+        self._say([Line(TARGET, text)])
 
     @_harmless
     def received(self, batch: Batch) -> None:
@@ -68,9 +83,14 @@ class DebugView:
             self._say(self._story.feed(chunk))
 
     @_harmless
-    def sent(self, batch: Batch) -> None:
-        """The same chunks as the client gets them."""
-        self._say(Line(CHUNK, f"sent {as_json(chunk)}") for chunk in batch)
+    def sent(self, data: bytes) -> None:
+        """Events as the client gets them, in its dialect."""
+        self._say(sent_lines(data))
+
+    @_harmless
+    def answered(self, answer: Body) -> None:
+        """The plain answer, or the error, that the client gets, in its dialect."""
+        self._say([Line(RESPONSE, f"sent {as_json(answer)}")])
 
     @_harmless
     def response(self, answer: Completion | None = None) -> None:

@@ -38,7 +38,7 @@ def responses() -> Response:
 
 
 def _asked(dialect: Dialect, parse: Callable[[Any], Request]) -> tuple[Request, Record]:
-    record = g.record = Record(dialect, g.client)
+    record = g.record = Record(dialect, g.client, "count")
     data = body_of(request)
     asked = parse(json_of(data))
     record.begin(asked, len(data))

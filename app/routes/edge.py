@@ -59,6 +59,8 @@ def served_in(
         answer = dialect.render(answer, asked, served(trace))
     keep(answer)
     body = dumps(answer)
+    if record.view:
+        record.view.answered(answer)
     record.end(200)
     return _served([body], trace, {**_JSON, "Content-Length": str(len(body))})
 
@@ -103,12 +105,13 @@ def marked(response: Response, trace: Trace) -> Response:
 
 def refused(problem: GatewayError, dialect: Dialect) -> Response:
     """An error before the first byte of an answer, as its status and the dialect's error body."""
-    response = Response(
-        _clean(dumps(dialect.error(problem, g.client.request_id))), problem.status, headers=_JSON
-    )
+    error = dialect.error(problem, g.client.request_id)
+    response = Response(_clean(dumps(error)), problem.status, headers=_JSON)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(problem.retry_after))
     record: Record = g.get("record") or Record(dialect, g.client)
+    if record.view:
+        record.view.answered(error)
     record.end(problem.status, problem)
     return marked(response, record.trace)
 
@@ -144,22 +147,24 @@ class EventBody:
             self._problem = problem
         except GatewayError as problem:
             self._problem = problem
-            yield _clean(self._encoder.fail(problem))
+            yield self._seen(_clean(self._encoder.fail(problem)))
         except Exception as problem:
             self._problem = problem
-            yield self._encoder.fail(internal(problem, self._record.client.request_id))
+            yield self._seen(self._encoder.fail(internal(problem, self._record.client.request_id)))
         if self._problem:
             # gunicorn closes the connection without the last chunk, and stays quiet about it
             raise BrokenPipeError(errno.EPIPE, "the answer broke off")
 
     def _events(self) -> Iterator[bytes]:
-        feed = self._encoder.feed
+        feed, view = self._encoder.feed, self._record.view
         spoken = self._now()
         for batch in self._stream:
             data = feed(batch) if batch else b""  # also of a batch nothing may go out yet
             if not data and self._now() - spoken >= KEEP_ALIVE:
                 data = self._encoder.alive()
             if data:
+                if view:
+                    view.sent(data)
                 yield data
                 spoken = self._now()
         last = self._encoder.close()
@@ -167,8 +172,13 @@ class EventBody:
             self._keep(self._encoder.answer)
         self._whole = True
         if last:
-            yield last
+            yield self._seen(last)
         self._stream.wait()  # no event waits for a write, and no client comes back before it
+
+    def _seen(self, data: bytes) -> bytes:
+        if self._record.view:
+            self._record.view.sent(data)
+        return data
 
     def close(self) -> None:
         """Called by the server, always: after the last byte, or when the client has gone."""
@@ -187,24 +197,24 @@ def internal(problem: Exception, request_id: str) -> GatewayError:
 class Record:
     """One request's way through the log: a line when it comes, one when it ends."""
 
-    def __init__(self, dialect: Dialect, client: Client) -> None:
+    def __init__(self, dialect: Dialect, client: Client, what: str = "") -> None:
         self.trace = Trace(started=time.monotonic())
-        self._dialect = dialect
+        self.view: logs.DebugView | None = None
+        self._name = f"{dialect.name} {what}" if what else dialect.name
         self.client = client
         self._asked: Asked | None = None
-        self._view: logs.DebugView | None = None
         self._ended = False
 
     def begin(self, asked: Asked, size: int) -> None:
         self._asked = asked
-        logs.request_started(self.client, self._dialect.name, asked, size)
-        self._view = self.trace.view = logs.debug_view(self.client)
-        if self._view:
-            self._view.request(asked.body)
+        logs.request_started(self.client, self._name, asked, size)
+        self.view = self.trace.view = logs.debug_view(self.client)
+        if self.view:
+            self.view.request(asked.body)
 
     def end(self, status: int, problem: Exception | None = None) -> None:
         if not self._ended:
             self._ended = True
-            if self._view and problem:
-                self._view.error(problem)
-            logs.request_ended(self.client, self._dialect.name, self._asked, self.trace, status, problem)
+            if self.view and problem:
+                self.view.error(problem)
+            logs.request_ended(self.client, self._name, self._asked, self.trace, status, problem)

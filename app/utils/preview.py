@@ -31,6 +31,8 @@ ERROR = "[ERROR]"
 
 LONGEST = 10_000
 """Contents beyond so many characters are cut, and their whole length is named."""
+LONGEST_VECTOR = 30
+"""Numbers; of a longer list of numbers only the length is named."""
 
 
 class Line(NamedTuple):
@@ -86,6 +88,8 @@ def _without_bulk(value: Any, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _without_bulk(inner, str(name), depth + 1) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
+        if len(value) > LONGEST_VECTOR and all(isinstance(one, (int, float)) for one in value):
+            return f"<{len(value):,} numbers>"
         return [_without_bulk(inner, key, depth + 1) for inner in value]
     return value if isinstance(value, (int, float, bool, type(None))) else preview(repr(value))
 
@@ -121,6 +125,8 @@ def request_lines(body: Any) -> Iterator[Line]:
     """What a client asks: its settings, each message or item by role and preview, its tools."""
     body = _dict(body)
     yield Line(REQUEST, outline(body))
+    for name, content in _prompts(body).items():
+        yield Line(REQUEST, f"{name}: {content_text(content)}")
     for number, message in enumerate(_list(body.get("messages") or body.get("input")), 1):
         yield Line(REQUEST, f"{number} {message_text(message)}")
     yield from (Line(TOOLS_OFFERED, text) for text in tools_texts(body.get("tools")))
@@ -141,10 +147,30 @@ def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line
 
 
 def outline(body: Mapping[str, Any]) -> str:
-    """The body as JSON, of messages and tools only how many there are."""
-    lists = ("messages", "input", "tools")
-    counted = {key: len(value) for key in lists if isinstance(value := body.get(key), list)}
-    return as_json({**body, **counted})
+    """The body as JSON: of messages and tools only how many there are, of a prompt only how long it is."""
+    counted = {key: len(value) for key in _LISTS if isinstance(value := body.get(key), list)}
+    measured = {key: f"<{_length(content):,} characters>" for key, content in _prompts(body).items()}
+    return as_json({**body, **measured, **counted})
+
+
+_LISTS = ("messages", "input", "tools", "documents")
+
+
+def _prompts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model is told outside of messages and items: texts, or lists that hold some."""
+    said = {key: content for key in ("system", "instructions", "prompt") if _length(content := body.get(key))}
+    return {**said, "input": body["input"]} if isinstance(body.get("input"), str) else said
+
+
+def _length(content: Any) -> int:
+    """Of a text, or of all texts in a list of parts."""
+    parts = content if isinstance(content, list) else [content]
+    return sum(len(text) for text in map(_text, parts) if text)
+
+
+def _text(part: Any) -> str | None:
+    text = part.get("text") if isinstance(part, dict) else part
+    return text if isinstance(text, str) else None
 
 
 def message_text(message: Any) -> str:
@@ -175,8 +201,8 @@ def content_text(content: Any) -> str:
 def _part_text(part: Any) -> str:
     if not isinstance(part, dict):
         return preview(part if isinstance(part, str) else as_json(part))
-    if isinstance(part.get("text"), str):
-        return preview(part["text"])
+    if (text := _text(part)) is not None:
+        return preview(text)
     kind = str(part.get("type"))
     if kind == "tool_result":
         return f"[result of {part.get('tool_use_id')}: {content_text(part.get('content'))}]"
@@ -200,12 +226,27 @@ def _origin(source: str) -> Iterator[str]:
 
 
 def tools_texts(tools: Any) -> Iterator[str]:
-    """The first tool whole, the others by name."""
+    """The first tool with its parameters and the beginning of what is said of it, the others by name."""
     offered = _list(tools)
     if offered:
-        yield f"1 of {len(offered)}: {as_json(offered[0])}"
-    if others := [_name(tool) for tool in offered[1:]]:
+        yield f"1 of {len(offered)}: {_tool_text(offered[0])}"
+    if others := [tool_name(tool) for tool in offered[1:]]:
         yield clipped(f"and {', '.join(others)}")
+
+
+def _tool_text(tool: Any) -> str:
+    """`read (path, limit): Reads a file.`"""
+    about = _function(tool) or _dict(tool)
+    schema = _dict(about.get("parameters")) or _dict(about.get("input_schema"))
+    parameters = preview(", ".join(map(str, _dict(schema.get("properties")))))
+    text = f"{tool_name(tool)} ({parameters})" if parameters else tool_name(tool)
+    description = about.get("description")
+    return f"{text}: {preview(description)}" if isinstance(description, str) else text
+
+
+def tool_name(tool: Any) -> str:
+    """What a tool is called; one that its provider runs may have a type only."""
+    return _name(tool) or preview(str(_dict(tool).get("type") or "?"), 80, 60)
 
 
 # ─── answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -340,6 +381,24 @@ class Story:
             doubt = "" if call.arguments.is_whole_json else " (these arguments are not JSON)"
             yield Line(CALL_WHOLE, f"{call} {call.arguments}{doubt}")
         choice.calls = []
+
+
+def sent_lines(data: bytes) -> Iterator[Line]:
+    """Server-sent events as they leave, each a line."""
+    for block in data.decode("utf-8", "replace").split("\n\n"):
+        if block:
+            yield Line(CHUNK, f"sent {_event_text(block)}")
+
+
+def _event_text(block: str) -> str:
+    """`message_stop {"type":"message_stop"}`; a comment as it is."""
+    fields = [line.partition(":") for line in block.split("\n")]
+    data = "\n".join(value.removeprefix(" ") for name, _, value in fields if name == "data")
+    names = [value.strip() for name, _, value in fields if name == "event"]
+    try:
+        return " ".join([*names, as_json(loads(data))])
+    except ValueError:
+        return " ".join([*names, clipped(data or block)])
 
 
 class Usage(NamedTuple):

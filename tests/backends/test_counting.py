@@ -13,7 +13,8 @@ from app.backends.http import Http
 from app.backends.tokenizer import Tokenizer
 from app.dialects import anthropic_messages, openai_responses
 from app.errors import BadRequest, ClientLeft, UpstreamAuthentication, UpstreamRefused
-from app.types import Harmony, Request, Target, Trace
+from app.logs import DebugView
+from app.types import Count, Harmony, Request, Target, Trace
 from app.utils.codec import dumps, loads
 from tests.backends.conftest import Serve
 from tests.backends.peers import Server, answer, says, says_once, silent
@@ -119,12 +120,28 @@ def test_a_target_that_cannot_count_is_not_asked(where: Target, counting: Counti
     assert count(counting, where) == HERE
 
 
+class Seen(DebugView):
+    """Remembers what it was told of the target."""
+
+    def __init__(self) -> None:
+        super().__init__(client())
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+MISSING = [
+    pytest.param(answer(b'{"detail":"Not Found"}', status="404 Not Found"), CANNOT, id="404"),
+    pytest.param(answer(b"", status="405 Method Not Allowed"), CANNOT, id="405"),
+    pytest.param(answer(b"", status="501 Not Implemented"), CANNOT, id="501"),
+]
+
+
 @pytest.mark.parametrize(
     ("reply", "rest"),
     [
-        pytest.param(answer(b'{"detail":"Not Found"}', status="404 Not Found"), CANNOT, id="404"),
-        pytest.param(answer(b"", status="405 Method Not Allowed"), CANNOT, id="405"),
-        pytest.param(answer(b"", status="501 Not Implemented"), CANNOT, id="501"),
+        *MISSING,
         pytest.param(answer(b'{"error":"Unexpected endpoint"}'), CANNOT, id="an answer without a count"),
         pytest.param(answer(b'{"input_tokens":null}'), CANNOT, id="a count that is none"),
         pytest.param(answer(b"<html>hello</html>"), CANNOT, id="a web page"),
@@ -146,7 +163,45 @@ def test_one_that_could_not_is_left_alone_for_a_while(
     third = count(counting, where)
 
     assert (first, second, third) == (HERE, HERE, 4711)
-    assert seen.notes[0].startswith("the target did not count")
+    assert seen.count == Count(HERE, by_target=False)
+
+
+@pytest.mark.parametrize(("reply", "_"), MISSING)
+def test_a_target_without_such_a_path_is_nothing_that_anybody_has_to_mend(
+    reply: bytes, _: float, serve: Serve, counting: Counting
+) -> None:
+    server = serve(says_once(reply))
+    where, first, second = at(server), trace(), trace()
+    first.view, second.view = one, two = Seen(), Seen()
+
+    count(counting, where, seen=first)
+    count(counting, where, seen=second)
+
+    url = f"http://127.0.0.1:{server.port}/v1/chat/completions/input_tokens"
+    assert (first.notes, second.notes) == ([], [])
+    assert one.notes == [
+        f"provider/wire-id is asked at {url}",
+        "the target has no such path: counted here",
+    ]
+    assert two.notes == ["the target could not count when it was last asked: counted here"]
+
+
+def test_the_log_says_why_a_target_did_not_count_that_may_be_able_to(counting: Counting) -> None:
+    seen = trace()
+
+    count(counting, target(base_url="http://127.0.0.1:9/v1", dialects=frozenset({"messages"})), seen=seen)
+
+    assert seen.notes == [
+        "the target did not count: cannot reach the provider of 'alias': connection refused"
+    ]
+
+
+def test_the_log_learns_the_number_that_the_target_told(serve: Serve, counting: Counting) -> None:
+    seen = trace()
+
+    count(counting, at(serve(says(TOLD))), seen=seen)
+
+    assert seen.count == Count(4711, by_target=True)
 
 
 def test_one_that_is_not_there_is_counted_for_here(counting: Counting) -> None:

@@ -142,7 +142,10 @@ def _by_the_view() -> None:
     call = {"index": 0, "id": "call_1", "function": {"name": "bash", "arguments": arguments}}
     for delta in ({"reasoning_content": ALL}, {"content": ALL}, {"tool_calls": [call]}):
         view.received([{"choices": [{"delta": delta}], "x": ALL}])
-        view.sent([{"choices": [{"delta": delta}], "x": ALL}])
+        view.sent(f"event: {ALL}\ndata: {json.dumps({'choices': [{'delta': delta}], 'x': ALL})}\n\n".encode())
+        view.sent(f"data: {ALL}\n\n: {ALL}\n\n".encode())
+        view.answered({"choices": [{"message": delta}], "x": ALL})
+    view.note(ALL)
     view.received([{"choices": [{"delta": {}, "finish_reason": "stop"}], "error": {"message": ALL}}])
     view.response()
     view.error(caught())

@@ -10,7 +10,7 @@ import pytest
 
 from app import logs
 from app.errors import BadRequest, ClientLeft, UnknownModel, UpstreamCut, UpstreamUnreachable
-from app.types import Client, Trace
+from app.types import Client, Count, Trace
 from tests.logs.conftest import ASKED, CLIENT, USAGE, Configure, asked, records, trace
 
 
@@ -76,6 +76,44 @@ def test_both_lines_have_all_of_it_as_fields_in_json(configured: Configure) -> N
         "tries": 1,
         "finish": "stop",
     }
+
+
+@pytest.mark.parametrize(
+    ("seen", "said", "by"),
+    [
+        (
+            {"tries": 0, "count": Count(13, by_target=False)},
+            "glm 1.24s counted here: 13 tokens id",
+            "gateway",
+        ),
+        (
+            {"tries": 1, "count": Count(21, by_target=True)},
+            "glm via zai 1.24s tries 1 counted by the target: 21 tokens id",
+            "target",
+        ),
+        (
+            {"tries": 1, "count": Count(13, by_target=False), "notes": ["the target did not count: away"]},
+            "glm via zai 1.24s tries 1 counted here: 13 tokens (the target did not count: away) id",
+            "gateway",
+        ),
+    ],
+    ids=["here", "by the target", "here after all"],
+)
+def test_a_counts_last_line_says_the_number_and_who_counted(
+    seen: dict[str, Any], said: str, by: str, configured: Configure
+) -> None:
+    console = configured()
+    logs.request_ended(CLIENT, "messages count", ASKED, trace(first=None, **seen), 200)
+    as_json = configured(format="json")
+    logs.request_ended(CLIENT, "messages count", ASKED, trace(first=None, **seen), 200)
+
+    assert f"← 200 {said}" in re.sub(r"1\.2\d", "1.24", console.getvalue())
+    (record,) = records(as_json)
+    assert (record["counted"], record["counted_by"], record["dialect"]) == (
+        seen["count"].tokens,
+        by,
+        "messages count",
+    )
 
 
 @pytest.mark.parametrize("format", ["console", "json"])

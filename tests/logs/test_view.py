@@ -10,6 +10,7 @@ import pytest
 
 from app import logs
 from app.errors import ClientLeft, UpstreamCut, UpstreamUnreachable
+from app.utils.codec import dumps
 from tests.logs.conftest import ASKED, CLIENT, TARGET, USAGE, Configure, records, trace
 
 CHUNKS: list[dict[str, Any]] = [
@@ -45,7 +46,7 @@ def watch() -> None:
     view.target(TARGET, {"model": "glm-4.7", "messages": [{}]}, "relay chat: the client speaks chat")
     for chunk in CHUNKS:
         view.received([chunk])
-        view.sent([{**chunk, "model": "glm"}])
+        view.sent(b"data: " + dumps({**chunk, "model": "glm"}) + b"\n\n")
     view.response()
     view.error(UpstreamCut("the stream of 'glm' ended"))
 
@@ -97,6 +98,20 @@ def test_a_view_of_a_plain_answer_is_told_at_once(configured: Configure) -> None
     assert "[RESPONSE] finish=stop 5 characters: Hello" in stream.getvalue()
 
 
+def test_a_view_shows_the_events_and_the_answer_of_the_clients_dialect(configured: Configure) -> None:
+    stream = configured("DEBUG")
+    view = logs.debug_view(CLIENT)
+    assert view
+
+    view.sent(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    view.answered({"type": "message", "content": []})
+
+    assert [line.partition("DEBUG   ")[2] for line in stream.getvalue().splitlines()] == [
+        '[STREAM CHUNK] sent message_stop {"type":"message_stop"} id=req_1',
+        '[RESPONSE] sent {"type":"message","content":[]} id=req_1',
+    ]
+
+
 def test_a_views_error_has_a_stack_when_it_is_ours_and_a_cause_when_it_is_not(configured: Configure) -> None:
     stream = configured("DEBUG")
     view = logs.debug_view(CLIENT)
@@ -139,8 +154,9 @@ def test_a_view_that_fails_says_so_and_nothing_else_happens(configured: Configur
     assert view
 
     view.received(None)  # type: ignore[arg-type]  # on purpose
+    view.sent(None)  # type: ignore[arg-type]  # the same
 
-    assert "the debug view failed" in stream.getvalue()
+    assert stream.getvalue().count("the debug view failed") == 2
 
 
 def test_the_view_says_by_which_way_and_why_and_what_chat_could_not_say(configured: Configure) -> None:

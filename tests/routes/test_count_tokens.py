@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.errors import UpstreamRefused
-from app.types import Client, Request, Target, Trace
+from app.types import Client, Count, Request, Target, Trace
 from tests.fakes import catalog, target
 from tests.routes.conftest import Logged, Serve
 
@@ -25,6 +25,8 @@ class FakeCounting:
     def count(self, request: Request, target: Target, client: Client, trace: Trace) -> int:
         trace.target = target
         trace.tries = 1
+        if isinstance(self._tokens, int):
+            trace.count = Count(self._tokens, by_target=True)
         self.asked.append((request, target))
         if isinstance(self._tokens, Exception):
             raise self._tokens
@@ -107,5 +109,10 @@ def test_a_count_leaves_its_line_in_the_log(serve: Serve, logged: Logged) -> Non
 
     asker.post("/v1/messages/count_tokens", json=HELLO)
 
-    assert "messages" in lines.getvalue()
-    assert "200" in lines.getvalue()
+    asker.post("/v1/responses/input_tokens", json={"model": "alias", "input": "Hi"})
+
+    came, went, came_again, _ = lines.getvalue().splitlines()
+    assert "→ alias messages count 67 B, 1 messages, 0 tools" in came
+    assert "← 200 alias via provider" in went
+    assert "tries 1 counted by the target: 4711 tokens" in went
+    assert "→ alias responses count" in came_again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Answer, Batch, Stream
+from app.utils.preview import sent_lines
 from app.utils.wire_chat import ChatStream
 from tests.fakes import (
     SERVED,
@@ -37,7 +39,7 @@ from tests.fakes import (
     trace,
 )
 from tests.gateway import Gateway, config, running
-from tests.routes.conftest import Serve
+from tests.routes.conftest import Logged, Serve
 from tests.upstream import Upstream
 
 MESSAGES = '"messages":[{"role":"user","content":"Hi"}]'
@@ -595,3 +597,57 @@ def test_a_failure_is_one_event_and_a_body_that_breaks_off() -> None:
 
     assert json.loads(pieces[1].removeprefix(b"data: "))["error"]["code"] == "upstream_timeout"
     assert stream.closed == 1
+
+
+# ─── what DEBUG shows of what leaves ─────────────────────────────────────────────────────────────
+
+ASKED: dict[str, dict[str, Any]] = {
+    CHAT: {"model": "alias", "messages": [{"role": "user", "content": "Hi"}]},
+    "/v1/messages": {"model": "alias", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]},
+    "/v1/responses": {"model": "alias", "input": "Hi"},
+}
+
+
+def shown(lines: io.StringIO, marker: str) -> list[str]:
+    """What was logged as sent."""
+    begun = (line.partition(f"{marker} sent ")[2] for line in lines.getvalue().splitlines())
+    return [text.rpartition(" id=")[0] for text in begun if text]
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [(CHAT, "[DONE]"), ("/v1/messages", "message_stop {"), ("/v1/responses", "[DONE]")],
+)
+def test_debug_shows_every_event_as_it_leaves(path: str, last: str, serve: Serve, logged: Logged) -> None:
+    lines = logged("DEBUG")
+
+    reply = serve("Hel", "lo").post(path, json=ASKED[path] | {"stream": True})
+
+    assert reply.data
+    assert shown(lines, "[STREAM CHUNK]") == [
+        line.text.removeprefix("sent ") for line in sent_lines(reply.data)
+    ]
+    assert shown(lines, "[STREAM CHUNK]")[-1].startswith(last)
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_debug_shows_the_error_event_of_a_stream_too(path: str, serve: Serve, logged: Logged) -> None:
+    lines = logged("DEBUG")
+
+    reply = serve("Hel", UpstreamTimeout("too slow")).post(path, json=ASKED[path] | {"stream": True})
+    with contextlib.suppress(BrokenPipeError):
+        assert reply.data
+
+    assert "too slow" in shown(lines, "[STREAM CHUNK]")[-1]
+
+
+@pytest.mark.parametrize("path", ASKED)
+@pytest.mark.parametrize("world", ["Hello", UpstreamTimeout("too slow")], ids=["answer", "error"])
+def test_debug_shows_a_plain_answer_as_it_leaves(
+    world: object, path: str, serve: Serve, logged: Logged
+) -> None:
+    lines = logged("DEBUG")
+
+    reply = serve(world).post(path, json=ASKED[path])
+
+    assert [json.loads(text) for text in shown(lines, "[RESPONSE]")] == [reply.json]

@@ -30,6 +30,7 @@ from app.utils.preview import (
     outline,
     preview,
     request_lines,
+    sent_lines,
     size,
     target_lines,
     tools_texts,
@@ -105,8 +106,10 @@ def test_sizes_are_for_people(octets: int, shown: str) -> None:
         ({1: (2, 3)}, '{"1":[2,3]}'),
         ("data: no URL", '"data: no URL"'),
         ({"x": {1, 2}}, '{"x":"{1, 2}"}'),
+        ({"embedding": [0.5] * 1536}, '{"embedding":"<1,536 numbers>"}'),
+        ({"few": [1, 2.5]}, '{"few":[1,2.5]}'),
     ],
-    ids=["plain", "picture", "audio", "base64", "short data", "odd keys", "no URL", "a set"],
+    ids=["plain", "picture", "audio", "base64", "short data", "odd keys", "no URL", "a set", "vector", "few"],
 )
 def test_json_is_shown_whole_but_for_files(value: Any, shown: str | None) -> None:
     assert as_json(value) == (shown or '{"input_audio":{"data":"<base64, 3.0 kB>","format":"wav"}}')
@@ -132,6 +135,13 @@ def tool(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
 
 
+READS = {
+    "name": "read",
+    "description": "Reads\na file.",
+    "parameters": {"type": "object", "properties": {"path": {}, "limit": {}}},
+}
+
+
 def test_a_request_is_its_settings_its_messages_and_its_tools() -> None:
     body = {
         "model": "glm",
@@ -144,7 +154,7 @@ def test_a_request_is_its_settings_its_messages_and_its_tools() -> None:
         Line(REQUEST, '{"model":"glm","stream":true,"messages":2,"tools":3}'),
         Line(REQUEST, "1 system: Be brief."),
         Line(REQUEST, "2 user: Hello"),
-        Line(TOOLS_OFFERED, f"1 of 3: {as_json(tool('read'))}"),
+        Line(TOOLS_OFFERED, "1 of 3: read"),
         Line(TOOLS_OFFERED, "and write, bash"),
     ]
 
@@ -216,19 +226,81 @@ def test_a_message_is_its_role_and_what_it_says(message: Any, shown: str) -> Non
     [
         (None, []),
         ("nonsense", []),
+        ([{"type": "custom", "custom": {"name": "shell"}}], ["1 of 1: shell"]),
+        ([tool("a"), {"name": "flat"}, 3], ["1 of 3: a", "and flat, ?"]),
+        ([{"type": "web_search"}], ["1 of 1: web_search"]),
+        ([tool("a"), {"type": "web_search"}, {"type": "web_fetch", "name": "look"}], None),
+        ([{"type": "function", "function": READS}], ["1 of 1: read (path, limit): Reads a file."]),
+        ([{"type": "function", **READS}], ["1 of 1: read (path, limit): Reads a file."]),
         (
-            [{"type": "custom", "custom": {"name": "shell"}}],
-            ['1 of 1: {"type":"custom","custom":{"name":"shell"}}'],
+            [{"name": "read", "description": READS["description"], "input_schema": READS["parameters"]}],
+            ["1 of 1: read (path, limit): Reads a file."],
         ),
-        ([tool("a"), {"name": "flat"}, 3], [f"1 of 3: {as_json(tool('a'))}", "and flat, "]),
+        ([{"name": "odd", "description": 3, "input_schema": {"properties": []}}], ["1 of 1: odd"]),
     ],
 )
-def test_the_first_tool_is_whole_and_the_others_are_names(tools: Any, texts: list[str]) -> None:
-    assert list(tools_texts(tools)) == texts
+def test_the_first_tool_is_outlined_and_the_others_are_names(tools: Any, texts: list[str] | None) -> None:
+    assert list(tools_texts(tools)) == (["1 of 3: a", "and web_search, look"] if texts is None else texts)
+
+
+def test_a_tool_with_a_manual_of_its_own_stays_a_line() -> None:
+    words = {
+        "description": "word " * 2000,
+        "parameters": {"properties": {f"p{n}" * 9: {} for n in range(50)}},
+    }
+
+    assert len(next(tools_texts([{"name": "read", **words}]))) < 400
 
 
 def test_an_outline_keeps_every_field_but_counts_messages_and_tools() -> None:
     assert outline({"x": 1, "tools": [1, 2], "messages": "odd"}) == '{"x":1,"tools":2,"messages":"odd"}'
+
+
+MANUAL = "word " * 40
+"""200 characters."""
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "lines"),
+    [
+        (
+            {"system": MANUAL, "messages": [{"role": "user", "content": "Hi"}]},
+            '{"system":"<200 characters>","messages":1}',
+            [f"system: {preview(MANUAL)}", "1 user: Hi"],
+        ),
+        (
+            {"system": [{"type": "text", "text": "a b"}, {"type": "text", "text": MANUAL}], "messages": []},
+            '{"system":"<203 characters>","messages":0}',
+            [f"system: a b | {preview(MANUAL)}"],
+        ),
+        (
+            {"instructions": MANUAL, "input": [{"role": "user", "content": "Hi"}]},
+            '{"instructions":"<200 characters>","input":1}',
+            [f"instructions: {preview(MANUAL)}", "1 user: Hi"],
+        ),
+        ({"input": "Hi"}, '{"input":"<2 characters>"}', ["input: Hi"]),
+        ({"input": ["a b", "c"]}, '{"input":2}', ['1 "a b"', '2 "c"']),
+        ({"prompt": MANUAL}, '{"prompt":"<200 characters>"}', [f"prompt: {preview(MANUAL)}"]),
+        ({"prompt": [7] * 31}, '{"prompt":"<31 numbers>"}', []),
+        ({"query": "q", "documents": ["a", "b"]}, '{"query":"q","documents":2}', []),
+        ({"system": {"odd": 1}, "instructions": None}, '{"system":{"odd":1},"instructions":null}', []),
+    ],
+    ids=[
+        "a system prompt",
+        "in blocks",
+        "instructions",
+        "input as text",
+        "texts to embed",
+        "a prompt",
+        "a prompt in tokens",
+        "documents",
+        "neither",
+    ],
+)
+def test_a_prompt_has_lines_of_its_own_and_the_settings_say_how_long_it_is(
+    body: dict[str, Any], settings: str, lines: list[str]
+) -> None:
+    assert [line.text for line in request_lines(body)] == [settings, *lines]
 
 
 # ─── answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -476,3 +548,32 @@ def test_every_marker_is_one_of_those_that_people_search_for() -> None:
 )
 def test_tokens_are_read_where_they_are_and_none_are_made_up(usage: Any, numbers: Usage) -> None:
     assert usage_numbers(usage) == numbers
+
+
+# ─── what leaves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (b'data: {"a": 1}\n\ndata: [DONE]\n\n', ['{"a":1}', "[DONE]"]),
+        (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', ['message_stop {"type":"message_stop"}']),
+        (b": keep-alive\n\n", [": keep-alive"]),
+        (b'data: {"a":\ndata: 1}\n\n', ['{"a":1}']),
+        (b"event: ping\n\n", ["ping event: ping"]),
+        (b"data: \xff\n\n", ["\N{REPLACEMENT CHARACTER}"]),
+        (b"half an event", ["half an event"]),
+        (b"", []),
+    ],
+    ids=["chat", "named", "comment", "two lines", "no data", "no text", "no end", "nothing"],
+)
+def test_each_event_that_leaves_is_a_line_with_its_name(data: bytes, texts: list[str]) -> None:
+    assert list(sent_lines(data)) == [Line(CHUNK, f"sent {text}") for text in texts]
+
+
+def test_a_long_event_is_cut_and_a_picture_in_it_is_named() -> None:
+    event = {"text": "word " * 3000, "image_url": PNG}
+    (line,) = sent_lines(b"data: " + json.dumps(event).encode() + b"\n\n")
+
+    assert "word… (cut: 15,000 characters in all)" in line.text
+    assert "<image/png, 30.0 kB>" in line.text
