@@ -27,7 +27,7 @@ Batch: TypeAlias = list[Event]
 
 DialectName: TypeAlias = Literal["chat", "messages", "responses", "completions", "embeddings", "rerank"]
 """An API. As the client speaks it: a *dialect*; as the target is called in it: the *wire*."""
-CarrierName: TypeAlias = Literal["relay", "litellm"]
+CarrierName: TypeAlias = Literal["relay", "litellm", "fixed"]
 Level: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much a model should think, from least to most."""
 
@@ -110,7 +110,7 @@ class Target:
     stream_usage: bool = True
     """Whether to ask the target for usage on streams even when the client did not."""
     mock_response: str | None = None
-    """A fixed answer given by LiteLLM without any network (the alias `echo`)."""
+    """A fixed answer, given without any network (the alias `echo`)."""
     harmony: Harmony | None = None
     """How raw Harmony text is exchanged with it, if it is."""
     reasoning: Reasoning = Reasoning()
@@ -309,6 +309,10 @@ class Encoder(Protocol):
 
     def close(self) -> bytes:
         """What is still owed at a good end."""
+
+    fails_in_order: bool
+    """Whether the error event is an end in itself. If not, the body breaks off behind it, for clients that
+    read past the event and would take a clean end for a whole answer."""
 
     def fail(self, problem: GatewayError) -> bytes:
         """The dialect's error event; nothing follows it."""

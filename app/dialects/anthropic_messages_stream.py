@@ -40,6 +40,7 @@ class Translated:
     """Chat's chunks as the events of a message. Raises UpstreamGarbage for tool calls that make no sense."""
 
     answer: Answer | None = None
+    fails_in_order = False
 
     def __init__(self, request: Request, served: Served) -> None:
         self._request = request
@@ -142,6 +143,7 @@ class Relayed:
     """
 
     answer: Answer | None = None
+    fails_in_order = False
 
     def __init__(self, request: Request, served: Served) -> None:
         self._stage = "before"

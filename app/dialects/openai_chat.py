@@ -58,6 +58,7 @@ class Frames:
     """Each event as one line of data, [DONE] at the end."""
 
     answer: Answer | None = None
+    fails_in_order = False
 
     def feed(self, batch: Batch) -> bytes:
         return b"".join([frame(dumps(chunk)) for chunk in batch])

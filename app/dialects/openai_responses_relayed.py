@@ -18,6 +18,8 @@ _PARTS_OF_CONTENT = ("response.content_part.", "response.output_text.", "respons
 class RelayedResponses:
     """One per stream. `answer` is the response that the last event brought."""
 
+    fails_in_order = True
+
     def __init__(self, request: Request, served: Served) -> None:
         self.answer: Answer | None = None
         self._frames = Frames()

@@ -23,6 +23,8 @@ NewItem = TypeVar("NewItem", Message, Thoughts, Call)
 class ResponsesEncoder:
     """One per stream. `answer` is the whole response once it is closed."""
 
+    fails_in_order = True  # Codex shows its words only if the body then ends as it should
+
     def __init__(self, request: Request, served: Served, seal: Seal = seals_nothing) -> None:
         self.answer: Answer | None = None
         self._response = response_of(request, served)

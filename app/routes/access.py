@@ -41,8 +41,9 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
         if settings.api_keys and needs_key(request):
             owner = owner_of(request, settings.api_keys)
             if owner is None:
+                # Not a word of `x-api-key`: Claude Code takes that for its own login, and says so.
                 raise WrongKey(
-                    "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
+                    "a key of this gateway is needed, as 'Authorization: Bearer <key>'"
                     " (LOCALCODE_API_KEYS names them)"
                 )
             g.client = replace(g.client, owner=owner)

@@ -151,7 +151,7 @@ class EventBody:
         except Exception as problem:
             self._problem = problem
             yield self._seen(self._encoder.fail(internal(problem, self._record.client.request_id)))
-        if self._problem:
+        if self._problem and not (self._encoder.fails_in_order and self._failed):
             # gunicorn closes the connection without the last chunk, and stays quiet about it
             raise BrokenPipeError(errno.EPIPE, "the answer broke off")
 
@@ -174,6 +174,11 @@ class EventBody:
         if last:
             yield self._seen(last)
         self._stream.wait()  # no event waits for a write, and no client comes back before it
+
+    @property
+    def _failed(self) -> bool:
+        """Whether the client was told what went wrong."""
+        return self._problem is not None and not isinstance(self._problem, ClientLeft)
 
     def _seen(self, data: bytes) -> bytes:
         if self._record.view:

@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed, NotFound
 
 from app.dialects import anthropic_messages, openai_chat
-from app.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
+from app.errors import BadRequest, GatewayError, UnknownPath, UpstreamRefused, WrongMethod
 from app.routes.edge import internal, refused
 from app.types import Dialect
 from app.utils.preview import preview
@@ -15,7 +15,11 @@ from app.utils.preview import preview
 def handle(app: Flask) -> None:
     @app.errorhandler(GatewayError)
     def ours(problem: GatewayError) -> Response:
-        return refused(problem, dialect_at(request.path))
+        dialect = dialect_at(request.path)
+        if dialect is anthropic_messages and isinstance(problem, UpstreamRefused) and problem.status == 404:
+            # Of a 404 Claude Code shows nothing but that there is something wrong with the model.
+            problem = UpstreamRefused(str(problem), code=problem.code, param=problem.param)
+        return refused(problem, dialect)
 
     @app.errorhandler(HTTPException)
     def theirs(problem: HTTPException) -> Response:

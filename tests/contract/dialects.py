@@ -45,6 +45,8 @@ class Dialect:
     """Fails for a stream that the dialect does not allow; `whole`: and for one that is not complete."""
     ends: Mapping[str, str]
     """Chat's finish → the dialect's."""
+    breaks_off: bool
+    """Whether the body breaks off behind the error event, which is no end in itself."""
 
 
 def asking(
@@ -173,6 +175,7 @@ MESSAGES = Dialect(
     streamed=_messages_streamed,
     check=messages_checker.check,
     ends={"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"},
+    breaks_off=True,
 )
 RESPONSES = Dialect(
     name="responses",
@@ -188,6 +191,7 @@ RESPONSES = Dialect(
         "length": "max_output_tokens",
         "content_filter": "content_filter",
     },
+    breaks_off=False,
 )
 DIALECTS = {"messages": MESSAGES, "responses": RESPONSES}
 WAYS = {"relayed": "native", "translated": "model", "litellm": "lite"}

@@ -193,7 +193,7 @@ FAULTS = [
     ("status status=401", anthropic.BadRequestError, "invalid_request_error"),
     ("status status=402", anthropic.BadRequestError, "invalid_request_error"),
     ("status status=403", anthropic.BadRequestError, "invalid_request_error"),
-    ("status status=404", anthropic.NotFoundError, "not_found_error"),
+    ("status status=404", anthropic.BadRequestError, "invalid_request_error"),
     ("status status=413", anthropic.ContentTooLargeError, "request_too_large"),
     ("status status=422", anthropic.UnprocessableEntityError, "invalid_request_error"),
     ("busy", anthropic.RateLimitError, "rate_limit_error"),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
@@ -326,10 +325,9 @@ def test_an_unknown_alias_is_not_found(client: openai.OpenAI) -> None:
 
 
 @pytest.mark.parametrize("script", ["error-event error=6", "cut cut=6", "end end=6", "garbage garbage=6"])
-def test_a_stream_that_breaks_fails_and_breaks_off(client: openai.OpenAI, model: str, script: str) -> None:
+def test_a_stream_that_breaks_ends_as_failed(client: openai.OpenAI, model: str, script: str) -> None:
     made: list[ResponseStreamEvent] = []
-    with pytest.raises(httpx.RemoteProtocolError):
-        events_of(client, asked(model, f"{script} n=9"), made)
+    events_of(client, asked(model, f"{script} n=9"), made)
 
     assert made[0].type == "response.created"
     assert made[-1].type == "response.failed"

@@ -127,7 +127,7 @@ SHOWN = {
     "the provider of 'big-pickle' refused the shared key 'public' (401):"
     " set a key of your own in OPENCODE_API_KEY": asking("big-pickle", "canary"),
     "upstream_billing_error": asking("glm-4.7", "status status=429 code=1113 message=Insufficient_balance"),
-    "a key of this gateway is needed, as 'Authorization: Bearer <key>' or 'x-api-key: <key>'"
+    "a key of this gateway is needed, as 'Authorization: Bearer <key>'"
     " (LOCALCODE_API_KEYS names them)": with_a_wrong_key,
     "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin": asking(
         "glm-4.7", sending={"Origin": "https://a-page.example"}

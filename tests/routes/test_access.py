@@ -67,8 +67,8 @@ def test_anything_else_is_a_401_before_anything_happens(serve: Serve, headers: d
 
     assert reply.status_code == 401
     assert reply.get_json()["error"] == {
-        "message": "a key of this gateway is needed, as 'Authorization: Bearer <key>' or"
-        " 'x-api-key: <key>' (LOCALCODE_API_KEYS names them)",
+        "message": "a key of this gateway is needed, as 'Authorization: Bearer <key>'"
+        " (LOCALCODE_API_KEYS names them)",
         "type": "authentication_error",
         "param": None,
         "code": "invalid_api_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_our_own_mistake_is_a_500_that_says_nothing_of_it(serve: Serve, path: st
 def test_our_own_mistake_in_mid_stream_is_an_error_event(serve: Serve, path: str) -> None:
     reply = serve("Hel", RuntimeError("a secret detail")).post(path, json=BODIES[path] | {"stream": True})
     pieces: list[bytes] = []
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(BrokenPipeError) if "messages" in path else nullcontext():
         pieces.extend(reply.iter_encoded())
     last = pieces[-1]
 

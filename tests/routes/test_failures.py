@@ -7,7 +7,7 @@ import json
 import pytest
 from flask.testing import FlaskClient
 
-from app.errors import BadRequest, GatewayError, RateLimited, UpstreamTimeout
+from app.errors import BadRequest, GatewayError, RateLimited, UpstreamRefused, UpstreamTimeout
 from app.types import Completion
 from tests.fakes import FakeBackend
 from tests.routes.conftest import Logged, Serve
@@ -34,7 +34,7 @@ def ask(client: FlaskClient, **body: object) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/v1/v1/models", "/v2/models", "/v1/complete", "/chat", "/static/x", "/favicon.ico",
+    ["/nothing", "/v1/v2/models", "/v2/models", "/v1/complete", "/chat", "/static/x", "/favicon.ico",
      "/%ff%00", "/" + "a" * 5000],
 )  # fmt: skip
 def test_an_unknown_path_is_a_short_404_that_says_where_to_look(serve: Serve, path: str) -> None:
@@ -82,8 +82,19 @@ def test_a_head_request_for_a_chat_is_a_405_without_a_body(serve: Serve) -> None
     assert (reply.status_code, reply.data, reply.headers["Allow"]) == (405, b"", "OPTIONS, POST")
 
 
-def test_double_slashes_lead_to_the_right_place(serve: Serve) -> None:
-    assert serve().get("/v1//models").get_json() == serve().get("/v1/models").get_json()
+@pytest.mark.parametrize("path", ["/v1//models", "/v1/v1/models", "/v1//v1/models", "/v1/v1/models/"])
+def test_what_clients_make_of_a_base_url_leads_to_the_right_place(serve: Serve, path: str) -> None:
+    assert serve().get(path).get_json() == serve().get("/v1/models").get_json()
+
+
+def test_a_404_of_a_target_is_a_400_for_clients_of_messages(serve: Serve) -> None:
+    """Claude Code shows nobody the words of a 404."""
+    lost = UpstreamRefused("the provider of 'alias' answered 404: check its baseURL", status=404)
+    body = {"model": "alias", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    statuses = [serve(lost).post(path, json=body) for path in ("/v1/messages", "/v1/chat/completions")]
+
+    assert [reply.status_code for reply in statuses] == [400, 404]
+    assert "check its baseURL" in statuses[0].get_json()["error"]["message"]
 
 
 @pytest.mark.parametrize("host", ["x" * 300, "..", "a..b"])
