@@ -21,7 +21,7 @@ from app.utils.preview import (
     TARGET,
     Line,
     Story,
-    as_json,
+    answer_text,
     preview,
     request_lines,
     sent_lines,
@@ -79,7 +79,7 @@ class DebugView:
     def received(self, batch: Batch) -> None:
         """Chunks as they came. Before they are rewritten, which happens in place."""
         for chunk in batch:
-            self._say([Line(CHUNK, f"received {as_json(chunk)}")])
+            self._say([Line(CHUNK, f"received {answer_text(chunk)}")])
             self._say(self._story.feed(chunk))
 
     @_harmless
@@ -90,7 +90,7 @@ class DebugView:
     @_harmless
     def answered(self, answer: Body) -> None:
         """The plain answer, or the error, that the client gets, in its dialect."""
-        self._say([Line(RESPONSE, f"sent {as_json(answer)}")])
+        self._say([Line(RESPONSE, f"sent {answer_text(answer)}")])
 
     @_harmless
     def response(self, answer: Completion | None = None) -> None:

@@ -72,25 +72,29 @@ def _cut(text: str, longest: int, shortest: int) -> str:
     return text[: next(ends, longest)]
 
 
-def as_json(value: Any) -> str:
-    """The value as JSON: long texts cut, files and pictures named by kind and size."""
+def as_json(value: Any, longest: int = LONGEST) -> str:
+    """The value as JSON: texts beyond so many characters cut, files and pictures named by kind and size."""
     try:
-        return clipped(dumps(_without_bulk(value)).decode(), 2 * LONGEST)  # so that one long text fits
+        return clipped(
+            dumps(_without_bulk(value, longest)).decode(), 2 * LONGEST
+        )  # so that one long text fits
     except (TypeError, ValueError, RecursionError):
         return preview(f"<{type(value).__name__} that is no JSON>")
 
 
-def _without_bulk(value: Any, key: str = "", depth: int = 0) -> Any:
+def _without_bulk(value: Any, longest: int, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, str):
-        return _named_file(value, key) or clipped(value)
+        return _named_file(value, key) or clipped(value, longest)
     if depth > 60:
         return "…"
     if isinstance(value, Mapping):
-        return {str(name): _without_bulk(inner, str(name), depth + 1) for name, inner in value.items()}
+        return {
+            str(name): _without_bulk(inner, longest, str(name), depth + 1) for name, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
         if len(value) > LONGEST_VECTOR and all(isinstance(one, (int, float)) for one in value):
             return f"<{len(value):,} numbers>"
-        return [_without_bulk(inner, key, depth + 1) for inner in value]
+        return [_without_bulk(inner, longest, key, depth + 1) for inner in value]
     return value if isinstance(value, (int, float, bool, type(None))) else preview(repr(value))
 
 
@@ -148,9 +152,20 @@ def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line
 
 def outline(body: Mapping[str, Any]) -> str:
     """The body as JSON: of messages and tools only how many there are, of a prompt only how long it is."""
+    return as_json(_measured(body), longest=150)
+
+
+def answer_text(answer: Any) -> str:
+    """An answer or an event as JSON; of what Responses repeats of its request only how long it is."""
+    if isinstance(response := _dict(answer).get("response"), dict):
+        return as_json({**answer, "response": _measured(response)})
+    return as_json(_measured(answer) if _dict(answer).get("object") == "response" else answer)
+
+
+def _measured(body: Mapping[str, Any]) -> dict[str, Any]:
     counted = {key: len(value) for key in _LISTS if isinstance(value := body.get(key), list)}
     measured = {key: f"<{_length(content):,} characters>" for key, content in _prompts(body).items()}
-    return as_json({**body, **measured, **counted})
+    return {**body, **measured, **counted}
 
 
 _LISTS = ("messages", "input", "tools", "documents")
@@ -396,7 +411,7 @@ def _event_text(block: str) -> str:
     data = "\n".join(value.removeprefix(" ") for name, _, value in fields if name == "data")
     names = [value.strip() for name, _, value in fields if name == "event"]
     try:
-        return " ".join([*names, as_json(loads(data))])
+        return " ".join([*names, answer_text(loads(data))])
     except ValueError:
         return " ".join([*names, clipped(data or block)])
 

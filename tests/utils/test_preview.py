@@ -23,6 +23,7 @@ from app.utils.preview import (
     Line,
     Story,
     Usage,
+    answer_text,
     as_json,
     clipped,
     content_text,
@@ -283,6 +284,11 @@ MANUAL = "word " * 40
         ({"prompt": MANUAL}, '{"prompt":"<200 characters>"}', [f"prompt: {preview(MANUAL)}"]),
         ({"prompt": [7] * 31}, '{"prompt":"<31 numbers>"}', []),
         ({"query": "q", "documents": ["a", "b"]}, '{"query":"q","documents":2}', []),
+        (
+            {"metadata": {"user_id": MANUAL}},
+            '{"metadata":{"user_id":"' + "word " * 29 + 'word… (cut: 200 characters in all)"}}',
+            [],
+        ),
         ({"system": {"odd": 1}, "instructions": None}, '{"system":{"odd":1},"instructions":null}', []),
     ],
     ids=[
@@ -294,6 +300,7 @@ MANUAL = "word " * 40
         "a prompt",
         "a prompt in tokens",
         "documents",
+        "a long setting",
         "neither",
     ],
 )
@@ -569,6 +576,26 @@ def test_tokens_are_read_where_they_are_and_none_are_made_up(usage: Any, numbers
 )
 def test_each_event_that_leaves_is_a_line_with_its_name(data: bytes, texts: list[str]) -> None:
     assert list(sent_lines(data)) == [Line(CHUNK, f"sent {text}") for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (
+            {"type": "response.created", "response": {"id": "r", "instructions": MANUAL, "tools": [1, 2]}},
+            '{"type":"response.created","response":{"id":"r","instructions":"<200 characters>","tools":2}}',
+        ),
+        (
+            {"object": "response", "instructions": MANUAL, "output": []},
+            '{"object":"response","instructions":"<200 characters>","output":[]}',
+        ),
+        ({"object": "list", "instructions": "kept"}, '{"object":"list","instructions":"kept"}'),
+        ("odd", '"odd"'),
+    ],
+    ids=["an event", "an answer", "another answer", "neither"],
+)
+def test_what_an_answer_repeats_of_its_request_is_only_measured(event: Any, shown: str) -> None:
+    assert answer_text(event) == shown
 
 
 def test_a_long_event_is_cut_and_a_picture_in_it_is_named() -> None:
