@@ -21,12 +21,12 @@ from urllib.parse import urlsplit
 from app.backends.connecting import Wait
 from app.backends.http import Http
 from app.backends.recent import Recent
-from app.backends.relay import base_of, headers_of, quietly
+from app.backends.relay import base_of, headers_of, quietly, written
 from app.backends.tokenizer import Tokenizer
-from app.errors import BadRequest, GatewayError, RateLimited, UpstreamError, UpstreamGarbage, UpstreamRefused
+from app.errors import GatewayError, RateLimited, UpstreamError, UpstreamGarbage, UpstreamRefused
 from app.types import Body, Call, Client, Count, DialectName, Request, Target, Timeouts, Trace
 from app.utils.chat_request import renamed
-from app.utils.codec import dumps, loads
+from app.utils.codec import loads
 from app.utils.images import is_local, to_fetch
 from app.utils.meter import Ratio
 from app.utils.problems import problem_from
@@ -134,7 +134,7 @@ class Counting:
         if call.trace.view:
             call.trace.view.note(f"{target.name} is asked at {url}")
         with closing(
-            self._http.post(url, headers_of(call, WIRES[call.wire], self._via), _json(call.body), wait)
+            self._http.post(url, headers_of(call, WIRES[call.wire], self._via), written(call.body), wait)
         ) as reply:
             if not 200 <= reply.status < 300:
                 raise problem_from(reply.status, reply.headers, quietly(reply), target)
@@ -192,10 +192,3 @@ def tokens_told(data: bytes, target: Target) -> int:
     if not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 0:
         raise UpstreamGarbage(f"the provider of '{target.alias}' answered without a count")
     return tokens
-
-
-def _json(body: Body) -> bytes:
-    try:
-        return dumps(body)
-    except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None

@@ -24,8 +24,9 @@ from app.errors import BadRequest, GatewayError
 from app.types import Body
 from app.utils.codec import dumps, loads
 from app.utils.harmony import neutralised
-from app.utils.harmony_history import LEVELS, Frame, instructions_in, lines_in
+from app.utils.harmony_history import Frame, instructions_in, lines_in
 from app.utils.harmony_tools import described, functions_in
+from app.utils.reasoning import harmony_level
 
 NEXT = "<|start|>assistant"
 """What the model goes on from."""
@@ -59,7 +60,7 @@ class HarmonyPrompt:
         frames = self._frames or self._apart(self._loaded)
         instructions, lines = instructions_in(body), lines_in(body)
         functions = [described(function) for function in functions_in(body)]
-        parts = [frames.system(LEVELS.get(body.get("reasoning_effort"), "medium"), today, bool(functions))]
+        parts = [frames.system(harmony_level(body), today, bool(functions))]
         if instructions or functions:
             tools = neutralised(dumps(functions).decode()) if functions else ""
             before, after = frames.developer(bool(instructions), tools)

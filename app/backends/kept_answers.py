@@ -15,6 +15,7 @@ from typing import Any
 from app.backends.state_store import MEGABYTE, Room, Store
 from app.types import Answer
 from app.utils.codec import dumps, loads
+from app.utils.shapes import as_list, as_text
 
 MONTH = 30 * 24 * 3600.0
 """Seconds; as long as the API promises."""
@@ -65,7 +66,7 @@ class KeptAnswers:
         kept = self.find(owner, answer_id.decode()) if answer_id else None
         if kept is None:
             return None
-        every = (*kept.items, *_listed(kept.response.get("output")))
+        every = (*kept.items, *as_list(kept.response.get("output")))
         return next((item for item in every if _id(item) == item_id), None)
 
     def history(self, owner: str, answer_id: str) -> list[Any] | None:
@@ -79,7 +80,7 @@ class KeptAnswers:
             kept = self.find(owner, str(following))
             if kept is None or len(turns) == LONGEST:
                 return None
-            turns.append([*kept.items, *_listed(kept.response.get("output"))])
+            turns.append([*kept.items, *as_list(kept.response.get("output"))])
             following = kept.response.get("previous_response_id")
         return [item for turn in reversed(turns) for item in turn]
 
@@ -94,16 +95,11 @@ def _key(name: str) -> str:
 
 
 def _ids(items: Any) -> Iterator[str]:
-    return (found for item in _listed(items) if (found := _id(item)))
+    return (found for item in as_list(items) if (found := _id(item)))
 
 
 def _id(item: Any) -> str:
     """The id of an item; a reference has only that of another one."""
     if not isinstance(item, dict) or item.get("type") == "item_reference":
         return ""
-    found = item.get("id")
-    return found if isinstance(found, str) else ""
-
-
-def _listed(items: Any) -> list[Any]:
-    return items if isinstance(items, list) else []
+    return as_text(item.get("id"))

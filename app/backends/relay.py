@@ -12,7 +12,7 @@ from contextlib import closing
 from app.backends.connecting import Wait
 from app.backends.http import Http, Reply
 from app.errors import BadRequest, UpstreamError, UpstreamGarbage
-from app.types import Answer, Batch, Call, DialectName, Target, Wire
+from app.types import Answer, Batch, Body, Call, DialectName, Target, Wire
 from app.utils.answers import BLANK, is_stream
 from app.utils.codec import dumps
 from app.utils.problems import problem_from
@@ -60,7 +60,7 @@ class Relay:
         call.trace.tries += 1
         wait = Wait(target.timeouts, call.deadline, call.client.alive, f"the provider of '{target.alias}'")
         url = base_of(target, call.wire) + wire.PATH
-        reply = self._http.post(url, headers_of(call, wire, self._via), _body(call), wait)
+        reply = self._http.post(url, headers_of(call, wire, self._via), written(call.body), wait)
         if 200 <= reply.status < 300:
             return reply
         with closing(reply):
@@ -87,9 +87,10 @@ def headers_of(call: Call, wire: Wire, via: str) -> dict[str, str]:
     return headers
 
 
-def _body(call: Call) -> bytes:
+def written(body: Body) -> bytes:
+    """A body as it goes out."""
     try:
-        return dumps(call.body)
+        return dumps(body)
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
 

@@ -9,6 +9,7 @@ from app.errors import UpstreamGarbage
 from app.types import Answer, Completion, Request, Served
 from app.utils.codec import dumps, loads
 from app.utils.messages_terms import UNREADABLE, stop_reason, usage_in_messages
+from app.utils.shapes import as_dict, as_dicts
 
 Kind: TypeAlias = Literal["text", "thinking", "signature", "redacted_thinking", "citation"]
 Said: TypeAlias = tuple[Kind, Any]
@@ -21,8 +22,7 @@ STOPPED_BY = ("stop_reason", "matched_stop")
 def render(answer: Completion, request: Request, served: Served) -> Answer:
     """The message that the first choice of a completion is."""
     choice = first_choice(answer) or {}
-    message = choice.get("message")
-    message = message if isinstance(message, dict) else {}
+    message = as_dict(choice.get("message"))
     content = [*_blocks(message), *_calls(message, served, request.model)]
     calls = any(block["type"] == "tool_use" for block in content)
     usage = answer.get("usage")
@@ -72,14 +72,14 @@ def said_in(message: dict[str, Any]) -> Iterator[Said]:
         yield "text", content
     if refusal := text_of(message.get("refusal")):
         yield "text", refusal
-    for note in dicts(message.get("annotations")):
+    for note in as_dicts(message.get("annotations")):
         if citation := _citation(note):
             yield "citation", citation
 
 
 def _thoughts(message: dict[str, Any]) -> Iterator[Said]:
     """Thoughts as blocks, as LiteLLM (`thinking_blocks`) or OpenRouter (`reasoning_details`) give them."""
-    for block in dicts(message.get("thinking_blocks")) or dicts(message.get("reasoning_details")):
+    for block in as_dicts(message.get("thinking_blocks")) or as_dicts(message.get("reasoning_details")):
         match block.get("type"):
             case "redacted_thinking":
                 yield from _if_text("redacted_thinking", block.get("data"))
@@ -112,11 +112,7 @@ def text_of(value: Any) -> str:
     """Text that may come in parts."""
     if isinstance(value, str):
         return value
-    return "".join(str(part["text"]) for part in dicts(value) if isinstance(part.get("text"), str))
-
-
-def dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    return "".join(str(part["text"]) for part in as_dicts(value) if isinstance(part.get("text"), str))
 
 
 def _citation(note: dict[str, Any]) -> dict[str, Any] | None:
@@ -159,9 +155,8 @@ def _add(blocks: list[dict[str, Any]], continues: bool, new: dict[str, Any]) -> 
 
 
 def _calls(message: dict[str, Any], served: Served, alias: str) -> Iterator[dict[str, Any]]:
-    for number, call in enumerate(dicts(message.get("tool_calls"))):
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
+    for number, call in enumerate(as_dicts(message.get("tool_calls"))):
+        function = as_dict(call.get("function"))
         name, arguments = function.get("name"), arguments_of(function)
         if isinstance(name, str) and name:
             id = call.get("id") or made_id(served, number)

@@ -19,6 +19,7 @@ from app.errors import UpstreamGarbage
 from app.types import Served
 from app.utils.codec import dumps
 from app.utils.json_end import JsonEnd
+from app.utils.shapes import as_text
 
 
 def framed(kind: str, payload: bytes) -> bytes:
@@ -177,8 +178,8 @@ class Turn:
         function = piece.get("function")
         if not isinstance(function, dict):
             function = {}
-        call.id = call.id or _word(piece.get("id"))
-        call.name = call.name or _word(function.get("name"))
+        call.id = call.id or as_text(piece.get("id"))
+        call.name = call.name or as_text(function.get("name"))
         if arguments := arguments_of(function):
             call.pieces.append(arguments)
         if call is self._call:
@@ -202,7 +203,7 @@ class Turn:
     def _call_of(self, piece: dict[str, Any]) -> Call:
         """By its index; where it has none by its id; where it has neither it goes on with the latest."""
         key = piece.get("index")
-        key = key if isinstance(key, int) else _word(piece.get("id")) or self._latest
+        key = key if isinstance(key, int) else as_text(piece.get("id")) or self._latest
         self._latest = key
         if key not in self._calls:
             self._calls[key] = Call(len(self._calls))
@@ -264,7 +265,3 @@ class Turn:
                     blocks.signature = what
                 else:
                     blocks.add(what)
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else ""

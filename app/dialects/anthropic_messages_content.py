@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from app.dialects.anthropic_messages_answer import dicts
 from app.utils.codec import dumps
+from app.utils.shapes import as_dicts
 
 Part: TypeAlias = dict[str, Any]
 
@@ -22,7 +22,7 @@ def parts_of(content: Any) -> list[Part]:
     """Chat's parts for a message's or tool result's content, text or blocks."""
     if isinstance(content, str):
         return [_text(content)] if content else []
-    return [part for block in dicts(content) for part in _parts(block)]
+    return [part for block in as_dicts(content) for part in _parts(block)]
 
 
 def joined(parts: list[Part]) -> str | list[Part]:

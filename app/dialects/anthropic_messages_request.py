@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.dialects.anthropic_messages_answer import dicts
 from app.dialects.anthropic_messages_content import JOINT, Part, as_json, joined, parts_of
 from app.dialects.anthropic_messages_tools import dropped_tools, tool_fields
 from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps, loads
 from app.utils.messages_terms import without_billing
+from app.utils.shapes import as_dict, as_dicts, as_list, as_text
 
 SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "thinking")
 """Fields that chat bodies carry under the same name."""
@@ -94,7 +94,7 @@ def _in_order(messages: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _assistant(content: Any, place: int) -> Iterator[dict[str, Any]]:
     """What the model said: pieces of text that a stream broke up are one text again."""
-    blocks = dicts(content) if isinstance(content, list) else [{"type": "text", "text": content}]
+    blocks = as_dicts(content) if isinstance(content, list) else [{"type": "text", "text": content}]
     message: dict[str, Any] = {"role": "assistant", "content": "".join(map(_said, blocks))}
     if thoughts := "".join(text for block in blocks if (text := _thought(block))):
         message["reasoning_content"] = thoughts
@@ -116,7 +116,7 @@ def _said(block: dict[str, Any]) -> str:
         text = f"\n(it answered: {_result_text(block.get('content'))})\n"
     else:
         text = block.get("content") if kind == "compaction" else None
-    return text if isinstance(text, str) else ""
+    return as_text(text)
 
 
 def _result_text(content: Any) -> str:
@@ -129,8 +129,7 @@ def _result_text(content: Any) -> str:
 
 
 def _thought(block: dict[str, Any]) -> str:
-    thinking = block.get("thinking") if block.get("type") == "thinking" else None
-    return thinking if isinstance(thinking, str) else ""
+    return as_text(block.get("thinking") if block.get("type") == "thinking" else None)
 
 
 def _signed(block: dict[str, Any]) -> dict[str, Any] | None:
@@ -158,7 +157,7 @@ def _call(block: dict[str, Any], place: int) -> dict[str, Any]:
 
 def _user_turn(content: Any, place: int) -> Iterator[dict[str, Any]]:
     """Tool results come first, each a message; then what they show, and what the user says, in one."""
-    blocks = dicts(content) if isinstance(content, list) else [{"type": "text", "text": content}]
+    blocks = as_dicts(content) if isinstance(content, list) else [{"type": "text", "text": content}]
     shown: list[Part] = []
     for block in blocks:
         if block.get("type") == "tool_result":
@@ -216,8 +215,7 @@ def _user(metadata: Any) -> str:
 
 def _output(body: Body) -> Body:
     """How hard to think and in what form to answer."""
-    config = body.get("output_config")
-    config = config if isinstance(config, dict) else {}
+    config = as_dict(body.get("output_config"))
     fields: Body = {}
     if isinstance(effort := config.get("effort"), str):
         fields["reasoning_effort"] = effort
@@ -236,9 +234,8 @@ def _is_strict(schema: Any) -> bool:
         return True
     properties = schema.get("properties")
     if schema.get("type") == "object" or isinstance(properties, dict):
-        properties = properties if isinstance(properties, dict) else {}
-        required = schema.get("required")
-        required = required if isinstance(required, list) else []
+        properties = as_dict(properties)
+        required = as_list(schema.get("required"))
         if schema.get("additionalProperties") is not False or set(properties) != set(map(str, required)):
             return False
     return all(map(_is_strict, schema.values()))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.dialects.anthropic_messages_answer import dicts, first_choice, said_in, stop_of, text_of
+from app.dialects.anthropic_messages_answer import first_choice, said_in, stop_of, text_of
 from app.dialects.anthropic_messages_blocks import Blocks, Turn, framed, nothing
 from app.dialects.anthropic_messages_errors import error
 from app.errors import GatewayError
 from app.types import Answer, Batch, Chunk, Event, Request, Served
 from app.utils.codec import dumps
 from app.utils.messages_terms import usage_in_messages
+from app.utils.shapes import as_dicts
 
 PING = framed("ping", b'{"type":"ping"}')
 STOP = framed("message_stop", b'{"type":"message_stop"}')
@@ -106,7 +107,7 @@ class Translated:
                 self._turn.say(kind, piece)
             self._refused = self._refused or bool(delta.get("refusal"))
         if calls := delta.get("tool_calls"):
-            for call in dicts(calls):
+            for call in as_dicts(calls):
                 self._turn.call(call)
 
     def _told(self, written: bytes) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.types import Body
+from app.utils.shapes import as_dict, as_dicts
 
 
 def tool_fields(body: Body) -> Body:
@@ -20,8 +21,7 @@ def tool_fields(body: Body) -> Body:
     if not tools:
         return {}
     fields: Body = {"tools": tools}
-    choice = body.get("tool_choice")
-    choice = choice if isinstance(choice, dict) else {}
+    choice = as_dict(body.get("tool_choice"))
     if chosen := _choice(choice, {tool["function"]["name"] for tool in tools}):
         fields["tool_choice"] = chosen
     if choice.get("disable_parallel_tool_use") is True:
@@ -38,8 +38,7 @@ def dropped_tools(body: Body) -> list[str]:
 
 
 def _tools(body: Body) -> list[dict[str, Any]]:
-    tools = body.get("tools")
-    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return as_dicts(body.get("tools"))
 
 
 def _name(tool: dict[str, Any]) -> str:

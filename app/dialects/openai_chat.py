@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.errors import BadRequest, GatewayError
 from app.types import Answer, Batch, Body, Completion, DialectName, Request, Served
 from app.utils.codec import dumps
 from app.utils.fields import Types, check_types, list_in, model_in, object_in
+from app.utils.shapes import as_dict
 from app.utils.sse import DONE, comment, frame
 
 name: DialectName = "chat"
 
 # The fields whose wrong type would otherwise fail somewhere deep in a target or a library.
-_TYPES: Types = (
+STREAMABLE: Types = (
     ("stream", bool, "true or false"),
     ("stream_options", dict, "an object"),
-    ("tools", list, "a list"),
     ("n", int, "a whole number"),
     ("max_tokens", int, "a whole number"),
-    ("max_completion_tokens", int, "a whole number"),
     ("temperature", (int, float), "a number"),
     ("top_p", (int, float), "a number"),
 )
+_TYPES: Types = (*STREAMABLE, ("tools", list, "a list"), ("max_completion_tokens", int, "a whole number"))
 
 
 def parse(body: Any) -> Request:
     """The request in a JSON value; raises BadRequest that names the field and what was found there."""
     body = object_in(body)
-    model = model_in(body)
+    asked = streamable(name, body, as_chat=lambda: dict(body))
     _check_messages(body)
     check_types(body, _TYPES)
-    options = body.get("stream_options") or {}
+    return asked
+
+
+def streamable(name: DialectName, body: Body, as_chat: Callable[[], Body]) -> Request:
+    """The request for an answer that may come as a stream of chunks, with their usage or without."""
     return Request(
         dialect=name,
-        model=model,
+        model=model_in(body),
         body=body,
         stream=body.get("stream") is True,
-        as_chat=lambda: dict(body),
-        include_usage=options.get("include_usage") is True,
+        as_chat=as_chat,
+        include_usage=as_dict(body.get("stream_options")).get("include_usage") is True,
     )
 
 

@@ -11,6 +11,7 @@ from app.dialects.openai_responses_items import OpenSealed, type_of
 from app.dialects.openai_responses_request import ResponsesRequest, chat_body
 from app.errors import BadRequest
 from app.types import Answer, Body, Request
+from app.utils.shapes import as_list
 
 LONGEST_PAGE = 100
 """Items; as the API has it."""
@@ -110,4 +111,4 @@ def _items(body: Body) -> list[Body]:
     given: Any = body.get("input")
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
-    return given if isinstance(given, list) else []
+    return as_list(given)

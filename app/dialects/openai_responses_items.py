@@ -16,6 +16,7 @@ from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps
 from app.utils.fields import kind
+from app.utils.shapes import as_text
 
 OpenSealed = Callable[[str], dict[str, Any] | None]
 """Opens what the gateway sealed; None for what others did."""
@@ -138,7 +139,7 @@ class Conversation:
         tool = Tool("function", *_name(call, place))
         self._add_call(
             call,
-            Tool("function", tool.name, _text(item.get("server_label"))),
+            Tool("function", tool.name, as_text(item.get("server_label"))),
             _as_text(item.get("arguments")),
             place,
         )
@@ -163,7 +164,7 @@ class Conversation:
         """The result of a search for tools: they are offered by now, so their names will do."""
         if not isinstance(item.get("call_id"), str):
             return
-        found = [_text(tool.get("name")) for tool in item.get("tools") or () if isinstance(tool, dict)]
+        found = [as_text(tool.get("name")) for tool in item.get("tools") or () if isinstance(tool, dict)]
         said = f"Tools found: {', '.join(found)}" if found else "No tools found."
         self._result({**item, "output": said}, place)
 
@@ -274,7 +275,7 @@ def _file(given: Body, place: str) -> Body:
     data = given.get("file_data")
     if not isinstance(data, str) or not data:
         raise _by_reference("file", "file_data", given, place)
-    return {"type": "file", "file": {"filename": _text(given.get("filename")) or "file", "file_data": data}}
+    return {"type": "file", "file": {"filename": as_text(given.get("filename")) or "file", "file_data": data}}
 
 
 def _by_reference(what: str, needed: str, given: Body, place: str) -> BadRequest:
@@ -300,7 +301,7 @@ def _name(item: Body, place: str) -> tuple[str, str | None]:
         raise BadRequest(
             f"'{place}.name' must be the name of a tool, not {kind(name)}", param=f"{place}.name"
         )
-    return name, _text(item.get("namespace")) or None
+    return name, as_text(item.get("namespace")) or None
 
 
 def _call_id(item: Body, place: str) -> str:
@@ -312,7 +313,3 @@ def _call_id(item: Body, place: str) -> str:
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else dumps(value).decode()
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from typing import Any
 from app.dialects.openai_responses_request import ResponsesRequest
 from app.errors import BadRequest, ContextTooLong, GatewayError, RateLimited, UpstreamBilling, UpstreamRefused
 from app.types import Answer, Body, Request, Served
+from app.utils.shapes import as_dict
 
 _ECHOED: Mapping[str, Any] = {
     "background": False,
@@ -107,8 +108,7 @@ def usage_of(usage: Any) -> Body | None:
 
 
 def _details(usage: Body, side: str) -> Body:
-    details = usage.get(f"{side}_tokens_details")
-    return details if isinstance(details, dict) else {}
+    return as_dict(usage.get(f"{side}_tokens_details"))
 
 
 def _count(counts: Body, *names: str) -> int:

@@ -15,6 +15,7 @@ from app.types import Answer, Body
 from app.utils.codec import loads
 from app.utils.json_text import TextInJson
 from app.utils.responses_events import CALL_STREAMS, PART_KINDS, begun_item, call_done, part_added, part_done
+from app.utils.shapes import as_dict
 
 Seal = Callable[[dict[str, Any]], str | None]
 """Seals what a client may carry and not read; None where nothing is to be sealed."""
@@ -213,8 +214,7 @@ class Call:
 
     def add(self, piece: Body) -> None:
         """A fragment as chat has it: id and name once, arguments in pieces."""
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
+        function = as_dict(piece.get("function"))
         if not self._call_id and isinstance(piece.get("id"), str):
             self._call_id = piece["id"]
         if self._tool is None and isinstance(name := function.get("name"), str) and name:

@@ -16,6 +16,7 @@ from app.dialects.openai_responses_output import Call, Item, Message, Part, Seal
 from app.dialects.openai_responses_tools import tools_of
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Request, Served
+from app.utils.shapes import as_dicts
 
 NewItem = TypeVar("NewItem", Message, Thoughts, Call)
 
@@ -97,16 +98,16 @@ class ResponsesEncoder:
         self._voice = None
         if thought := thought_in(delta):
             self._thoughts().add(thought)
-        if blocks := _dicts(delta.get("thinking_blocks")):
+        if blocks := as_dicts(delta.get("thinking_blocks")):
             self._thoughts().add_blocks(blocks)
         if text := delta.get("content"):
             self._say(text if isinstance(text, str) else _text_in(text), choice)
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             self._message().part("refusal").add(refusal)
             self._voice = None
-        for annotation in _dicts(delta.get("annotations")):
+        for annotation in as_dicts(delta.get("annotations")):
             self._message().part("output_text").cite(_flat(annotation))
-        for piece in _dicts(delta.get("tool_calls")):
+        for piece in as_dicts(delta.get("tool_calls")):
             self._call(piece)
             self._voice = None
 
@@ -181,16 +182,16 @@ def thought_in(delta: Body) -> str:
             return thought
     if delta.keys().isdisjoint(("reasoning_details", "thinking_blocks")):
         return ""
-    details = [*_dicts(delta.get("reasoning_details")), *_dicts(delta.get("thinking_blocks"))]
+    details = [*as_dicts(delta.get("reasoning_details")), *as_dicts(delta.get("thinking_blocks"))]
     texts = (next(filter(None, map(detail.get, ("text", "summary", "thinking"))), "") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def odds_in(logprobs: Any) -> list[Body]:
     """Chat's log probabilities, whose bytes this API does not take as null."""
-    content = _dicts(logprobs.get("content")) if isinstance(logprobs, dict) else []
+    content = as_dicts(logprobs.get("content")) if isinstance(logprobs, dict) else []
     return [
-        {**_odds(entry), "top_logprobs": [_odds(top) for top in _dicts(entry.get("top_logprobs"))]}
+        {**_odds(entry), "top_logprobs": [_odds(top) for top in as_dicts(entry.get("top_logprobs"))]}
         for entry in content
     ]
 
@@ -210,8 +211,4 @@ def _flat(annotation: Body) -> Body:
 
 def _text_in(content: Any) -> str:
     """The text in content that comes as a list of parts, as some send it."""
-    return "".join(text for part in _dicts(content) if isinstance(text := part.get("text"), str))
-
-
-def _dicts(values: Any) -> list[Body]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    return "".join(text for part in as_dicts(content) if isinstance(text := part.get("text"), str))

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from app.types import Body
+from app.utils.shapes import as_dicts, as_text
 
 LONGEST_NAME = 64
 """Characters of a function's name that chat targets take."""
@@ -130,18 +131,18 @@ def tools_of(body: Body) -> Tools:
     for given in _given(body):
         kind = given.get("type")
         if kind == "namespace":
-            for inner in _dicts(given.get("tools")):
-                _add(tools, inner, _text(given.get("name")))
+            for inner in as_dicts(given.get("tools")):
+                _add(tools, inner, as_text(given.get("name")))
         else:
             _add(tools, given, None)
     return tools
 
 
 def _given(body: Body) -> Iterator[Body]:
-    yield from _dicts(body.get("tools"))
-    for item in _dicts(body.get("input")):
+    yield from as_dicts(body.get("tools"))
+    for item in as_dicts(body.get("input")):
         if item.get("type") in ("additional_tools", "tool_search_output"):
-            yield from _dicts(item.get("tools"))
+            yield from as_dicts(item.get("tools"))
 
 
 def _add(tools: Tools, given: Body, namespace: str | None) -> None:
@@ -158,10 +159,10 @@ def _add(tools: Tools, given: Body, namespace: str | None) -> None:
 
 
 def _tool(given: Body, namespace: str | None) -> Tool | None:
-    kind = _text(given.get("type"))
+    kind = as_text(given.get("type"))
     if kind in ("function", "custom"):
         own = given.get("function")  # chat's shape, which some clients send here
-        name = _text(given.get("name")) or _text(own.get("name") if isinstance(own, dict) else None)
+        name = as_text(given.get("name")) or as_text(own.get("name") if isinstance(own, dict) else None)
         return Tool(kind, name, namespace) if name else None
     if kind not in BUILT_INS or _runs_elsewhere(given):
         return None
@@ -196,7 +197,7 @@ def _offer_of_built_in(given: Body, built_in: BuiltIn) -> Body:
     own = given.get("parameters")
     parameters = {"type": "object", "properties": built_in.properties, "required": list(built_in.required)}
     return {
-        "description": _text(given.get("description")) or built_in.description,
+        "description": as_text(given.get("description")) or built_in.description,
         "parameters": own if isinstance(own, dict) else parameters,
     }
 
@@ -212,7 +213,7 @@ _INPUT: Body = {
 
 def _with_grammar(given: Body) -> str:
     """The description of a custom tool and, as chat has no place for it, the grammar of its input."""
-    described = _text(given.get("description"))
+    described = as_text(given.get("description"))
     form = given.get("format")
     if not isinstance(form, dict) or form.get("type") != "grammar":
         return described
@@ -239,7 +240,7 @@ def chosen(choice: Any, tools: Tools) -> tuple[Any, list[Body]]:
     if not isinstance(choice, dict):
         return choice, tools.functions
     if choice.get("type") == "allowed_tools":
-        allowed = {_name_in(tool, tools) for tool in _dicts(choice.get("tools"))}
+        allowed = {_name_in(tool, tools) for tool in as_dicts(choice.get("tools"))}
         left = [function for function in tools.functions if function["function"]["name"] in allowed]
         return (choice.get("mode") or "auto", left) if left else (None, [])
     name = _name_in(choice, tools)
@@ -248,18 +249,10 @@ def chosen(choice: Any, tools: Tools) -> tuple[Any, list[Body]]:
 
 def _name_in(choice: Body, tools: Tools) -> str | None:
     """What chat calls the tool that a choice names; None for one that was dropped."""
-    tool = _tool({"execution": "client", **choice}, _text(choice.get("namespace")) or None)
+    tool = _tool({"execution": "client", **choice}, as_text(choice.get("namespace")) or None)
     if tool is None:
         return None
     if tool in tools.names or tool.namespace:
         return tools.name_of(tool)
     found = tools.called(tool.name)
     return tools.name_of(found if found in tools.names else tool)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _dicts(values: Any) -> list[Body]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.types import Answer, Batch, Completion
+from app.utils.shapes import as_dict, as_dicts
 
 USUAL = frozenset({"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices"})
 
@@ -31,7 +32,7 @@ def _numbered(message: Any) -> dict[str, Any]:
     """A message as a delta: its tool calls have an index there."""
     if not isinstance(message, dict):
         return {}
-    calls = _dicts(message.get("tool_calls"))
+    calls = as_dicts(message.get("tool_calls"))
     numbered = [{"index": place, **call} for place, call in enumerate(calls)]
     return {**message, "tool_calls": numbered} if numbered else {**message}
 
@@ -86,7 +87,7 @@ def gather_field(whole: dict[str, Any], key: str, value: Any) -> None:
 def _gather_delta(message: dict[str, Any], delta: Any) -> None:
     for key, value in delta.items() if isinstance(delta, dict) else ():
         if key == "tool_calls" and isinstance(value, list):
-            for piece in _dicts(value):
+            for piece in as_dicts(value):
                 _gather_call(message, piece)
         elif key == "function_call" and isinstance(value, dict):  # from before there could be several
             message[key] = _continued(message.get(key), value)
@@ -98,7 +99,7 @@ def _gather_delta(message: dict[str, Any], delta: Any) -> None:
 
 def _gather_call(message: dict[str, Any], piece: dict[str, Any]) -> None:
     """Adds a fragment to the call it belongs to, or begins a new call."""
-    calls = message["tool_calls"] = _dicts(message.get("tool_calls"))
+    calls = message["tool_calls"] = as_dicts(message.get("tool_calls"))
     found = next((call for call in reversed(calls) if _belongs(piece, call, calls[-1])), None)
     if found is None:
         calls.append({**piece, "function": _continued(None, piece.get("function"))})
@@ -127,7 +128,7 @@ def _name(call: dict[str, Any]) -> str:
 
 def _continued(function: Any, piece: Any) -> dict[str, Any]:
     """A function's name, which may come again, and its arguments, which come in pieces."""
-    whole: dict[str, Any] = {"name": "", "arguments": "", **(function if isinstance(function, dict) else {})}
+    whole: dict[str, Any] = {"name": "", "arguments": "", **as_dict(function)}
     for key, value in piece.items() if isinstance(piece, dict) else ():
         if key == "arguments":
             whole[key] = joined(whole[key], value)
@@ -148,19 +149,15 @@ def joined(whole: Any, piece: Any) -> Any:
 def _plain(choice: dict[str, Any]) -> dict[str, Any]:
     """A choice whose tool calls stand in their order; the index is a stream's way to say that."""
     message = choice["message"]
-    if calls := _dicts(message.get("tool_calls")):
+    if calls := as_dicts(message.get("tool_calls")):
         if all(isinstance(call.get("index"), int) for call in calls):
             calls.sort(key=lambda call: int(call["index"]))
         message["tool_calls"] = [{key: call[key] for key in call if key != "index"} for call in calls]
     return choice
 
 
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
 def choices_of(answer: Completion) -> list[dict[str, Any]]:
-    return _dicts(answer.get("choices"))
+    return as_dicts(answer.get("choices"))
 
 
 def index_of(choice: dict[str, Any]) -> int:

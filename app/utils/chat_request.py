@@ -7,6 +7,7 @@ from typing import Any
 from app.types import Body, Target
 from app.utils.codec import dumps
 from app.utils.messages_terms import UNREADABLE
+from app.utils.shapes import as_list
 from app.utils.tool_schemas import takes_a_subset, with_plain_tools
 
 # What LiteLLM (here, or as a proxy further up) takes as orders from a body: where to call, with
@@ -89,5 +90,4 @@ def _as_object(arguments: str) -> str:
 
 
 def calls_of(message: Any) -> list[Any]:
-    calls = message.get("tool_calls") if isinstance(message, dict) else None
-    return calls if isinstance(calls, list) else []
+    return as_list(message.get("tool_calls") if isinstance(message, dict) else None)

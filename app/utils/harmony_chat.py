@@ -15,6 +15,7 @@ from app.types import Batch, Body, Chunk, Target
 from app.utils.chat_events import USUAL
 from app.utils.harmony import Arguments, CallBegun, HarmonyReader, Piece, Said
 from app.utils.harmony_header import STRIPPED
+from app.utils.shapes import as_dicts, as_text
 from app.utils.stops import Stops
 
 Delta: TypeAlias = dict[str, Any]
@@ -72,7 +73,7 @@ class HarmonyChat:
         usual["object"] = "chat.completion.chunk"
         rest = {key: value for key, value in chunk.items() if key not in USUAL and key not in _TELLTALE}
         chunks: Batch = []
-        for choice in _dicts(chunk.get("choices")):
+        for choice in as_dicts(chunk.get("choices")):
             chunks += self._of_choice(choice, usual)
         if any(value is not None for value in rest.values()):
             if not chunks:
@@ -192,9 +193,9 @@ def _text_of(choice: dict[str, Any]) -> tuple[str, Delta]:
     """The raw text that a choice brings, and what its delta says beside that."""
     delta = choice.get("delta")
     if not isinstance(delta, dict):
-        return _string(choice.get("text")), {}
+        return as_text(choice.get("text")), {}
     beside = {key: value for key, value in delta.items() if key not in ("content", "role") and value}
-    return _string(delta.get("content")), beside
+    return as_text(delta.get("content")), beside
 
 
 def _chunk(
@@ -222,13 +223,5 @@ def unreadable(target: Target, why: str) -> GatewayError:
 
 def offered(body: Body) -> frozenset[str]:
     """The names of the tools in a chat body."""
-    functions = (tool.get("function") for tool in _dicts(body.get("tools")))
-    return frozenset(str(function["name"]) for function in _dicts(list(functions)) if function.get("name"))
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    functions = (tool.get("function") for tool in as_dicts(body.get("tools")))
+    return frozenset(str(function["name"]) for function in as_dicts(list(functions)) if function.get("name"))

@@ -11,23 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from app.errors import BadRequest
-from app.types import Level
 from app.utils.codec import dumps
 from app.utils.harmony import neutralised
 from app.utils.harmony_tools import functions_in, named_in
+from app.utils.shapes import as_dict, as_dicts
 
 Author: TypeAlias = Literal["developer", "user", "assistant", "tool"]
 Message: TypeAlias = Mapping[str, Any]
-
-LEVELS: Mapping[Level | None, Literal["low", "medium", "high"]] = {
-    "none": "low",
-    "minimal": "low",
-    "low": "low",
-    "high": "high",
-    "xhigh": "high",
-    "max": "high",
-}
-"""What the model knows of how much to think; anything else is medium."""
 
 _SYSTEM = ("system", "developer")
 _REFUSED = {"image_url": "an image", "input_audio": "sound", "file": "a file"}
@@ -96,7 +86,7 @@ class _History:
                 yield _line(LATER if role in _SYSTEM else USER, _text(message))
 
     def _assistant(self, place: int, message: Message) -> Iterator[Line]:
-        calls = _dicts(message.get("tool_calls"))
+        calls = as_dicts(message.get("tool_calls"))
         if place > self._finished:
             yield _line(ANALYSIS, _thoughts(message))
         yield _line(PREAMBLE if calls else FINAL, _text(message))
@@ -156,7 +146,7 @@ def _format(body: Mapping[str, Any]) -> str:
 
 
 def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return _dicts(body.get("messages"))
+    return as_dicts(body.get("messages"))
 
 
 def _leading(messages: Sequence[Message]) -> int:
@@ -170,7 +160,7 @@ def _last_final(messages: Sequence[Message]) -> int:
     finals = (
         place
         for place in range(len(messages) - 1, -1, -1)
-        if messages[place].get("role") == "assistant" and not _dicts(messages[place].get("tool_calls"))
+        if messages[place].get("role") == "assistant" and not as_dicts(messages[place].get("tool_calls"))
     )
     return next(finals, -1)
 
@@ -186,8 +176,7 @@ def _results(messages: Sequence[Message], start: int) -> dict[str, int]:
 
 
 def _function(call: Mapping[str, Any]) -> tuple[str, str]:
-    function = call.get("function")
-    function = function if isinstance(function, dict) else {}
+    function = as_dict(call.get("function"))
     arguments = function.get("arguments")
     if not isinstance(arguments, str):
         arguments = dumps(arguments or {}).decode()
@@ -198,7 +187,7 @@ def _thoughts(message: Message) -> str:
     for key in ("reasoning_content", "reasoning"):
         if isinstance(text := message.get(key), str) and text:
             return text
-    blocks = (block.get("thinking") for block in _dicts(message.get("thinking_blocks")))
+    blocks = (block.get("thinking") for block in as_dicts(message.get("thinking_blocks")))
     return "\n\n".join(text for text in blocks if isinstance(text, str) and text)
 
 
@@ -206,7 +195,7 @@ def _text(message: Message) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
-    texts = [_text_of_part(part) for part in _dicts(content)]
+    texts = [_text_of_part(part) for part in as_dicts(content)]
     if isinstance(refusal := message.get("refusal"), str):
         texts.append(refusal)
     return "\n\n".join(filter(None, texts))
@@ -219,7 +208,3 @@ def _text_of_part(part: Mapping[str, Any]) -> str:
             return text
     what = _REFUSED.get(str(part.get("type")), f"a part of type {part.get('type')!r}")
     raise BadRequest(f"the model takes text only, and a message holds {what}", param="messages")
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

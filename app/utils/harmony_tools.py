@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.utils.codec import dumps
+from app.utils.shapes import as_text
 
 MOST = 2000
 """Schemas within a tool's; one that refers to itself has no end, and others make a lot of a little."""
@@ -32,8 +33,7 @@ def functions_in(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 def named_in(choice: Any) -> str:
     """The function that a `tool_choice` names, or ""."""
     function = choice.get("function") if isinstance(choice, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""
+    return as_text(function.get("name") if isinstance(function, dict) else None)
 
 
 def described(function: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def described(function: Mapping[str, Any]) -> dict[str, Any]:
     parameters = function.get("parameters")
     return {
         "name": function["name"],
-        "description": _text(function.get("description")),
+        "description": as_text(function.get("description")),
         "parameters": plainer(parameters) if isinstance(parameters, dict) and parameters else None,
     }
 
@@ -138,8 +138,4 @@ def _with_values(schema: dict[str, Any]) -> dict[str, Any]:
         return {**schema, "type": "string", "enum": values}
     schema.pop("enum", None)
     said = "One of: " + ", ".join(dumps(value).decode() for value in values)
-    return {**schema, "description": "\n".join(filter(None, (_text(schema.get("description")), said)))}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return {**schema, "description": "\n".join(filter(None, (as_text(schema.get("description")), said)))}

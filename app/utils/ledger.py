@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from app.types import Body, Client, Target
 from app.utils.codec import dumps, loads
+from app.utils.shapes import as_dict, as_dicts, as_text
 
 Message: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
@@ -260,13 +261,13 @@ def _completed(message: Message, names: Names, rows: Mapping[str, bytes], wanted
 
 def _row(names: Iterable[str], rows: Mapping[str, bytes]) -> Row:
     """What is kept under the best of the names."""
-    return next((_dict(loads(rows[name])) for name in names if name in rows), {})
+    return next((as_dict(loads(rows[name])) for name in names if name in rows), {})
 
 
 def _with_signature(call: Row, signature: str | None) -> Row:
     if not signature or signature_of(call):
         return call
-    return {**call, "extra_content": {**_dict(call.get("extra_content")), **_signed(signature)}}
+    return {**call, "extra_content": {**as_dict(call.get("extra_content")), **_signed(signature)}}
 
 
 def _signed_by_dummy(messages: list[Any], target: Target) -> Iterable[str]:
@@ -291,8 +292,8 @@ def _signed_by_dummy(messages: list[Any], target: Target) -> Iterable[str]:
 
 def signature_of(holder: Row) -> str | None:
     """Gemini's signature of a call or a message, where OpenAI's shape has it or where LiteLLM has it."""
-    google = _dict(_dict(holder.get("extra_content")).get("google"))
-    specific = _dict(holder.get("provider_specific_fields"))
+    google = as_dict(as_dict(holder.get("extra_content")).get("google"))
+    specific = as_dict(holder.get("provider_specific_fields"))
     several = specific.get("thought_signatures")
     found = (
         google.get("thought_signature"),
@@ -314,7 +315,7 @@ def reasoning_in(message: Message) -> str | None:
 
 def real_blocks(blocks: Any) -> list[Row]:
     """Those of the thinking blocks that are signed, or sealed by their maker."""
-    listed = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    listed = as_dicts(blocks)
     return [block for block in listed if block.get("signature") or block.get("type") == "redacted_thinking"]
 
 
@@ -330,14 +331,13 @@ def _signed(signature: str) -> Row:
 
 
 def _function(call: Row) -> tuple[str, str]:
-    function = _dict(call.get("function"))
+    function = as_dict(call.get("function"))
     arguments = function.get("arguments")
-    return str(function.get("name") or ""), arguments if isinstance(arguments, str) else ""
+    return str(function.get("name") or ""), as_text(arguments)
 
 
 def _calls(message: Message) -> list[Row]:
-    calls = message.get("tool_calls")
-    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    return as_dicts(message.get("tool_calls"))
 
 
 def _turns(body: Body) -> list[Message]:
@@ -346,7 +346,3 @@ def _turns(body: Body) -> list[Message]:
 
 def _role(message: Any) -> Any:
     return message.get("role") if isinstance(message, dict) else None
-
-
-def _dict(value: Any) -> Row:
-    return value if isinstance(value, dict) else {}

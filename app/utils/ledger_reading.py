@@ -9,6 +9,7 @@ from typing import Any
 
 from app.types import Batch, Completion
 from app.utils.ledger import Message, Wants
+from app.utils.shapes import as_dicts
 
 _RARE = frozenset({"tool_calls", "thinking_blocks", "extra_content"})
 
@@ -55,7 +56,7 @@ class Reading:
     def _read(self, delta: dict[str, Any]) -> None:
         if self._wanted.thinking:
             self._blocks.feed(delta.get("thinking_blocks"))
-        for piece in _dicts(delta.get("tool_calls")):
+        for piece in as_dicts(delta.get("tool_calls")):
             self._call(piece)
         if delta.get("extra_content"):
             self._message["extra_content"] = delta["extra_content"]
@@ -80,7 +81,7 @@ class Blocks:
         self._open: list[str] = []
 
     def feed(self, pieces: Any) -> None:
-        for piece in _dicts(pieces):
+        for piece in as_dicts(pieces):
             if piece.get("type") == "redacted_thinking":
                 self.whole.append(piece)
                 continue
@@ -92,7 +93,7 @@ class Blocks:
 
 def turn_in(answer: Completion) -> Message:
     """The message of a plain answer."""
-    for choice in _dicts(answer.get("choices"))[:1]:
+    for choice in as_dicts(answer.get("choices"))[:1]:
         message = choice.get("message")
         if isinstance(message, dict):
             return message
@@ -110,7 +111,3 @@ def _order(index: Any) -> int:
 
 def _joined(pieces: list[Any]) -> str:
     return "".join(piece for piece in pieces if isinstance(piece, str))
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from app.types import Body, Target
 from app.utils.chat_request import is_control
 from app.utils.codec import dumps, loads
+from app.utils.shapes import as_dict
 
 NO_KEY = "none"
 """Stands in for the key of a target that has none, so that LiteLLM looks for none in the environment."""
@@ -201,8 +202,7 @@ def _signature(holder: Any) -> str | None:
 
 
 def _specific(holder: dict[str, Any]) -> dict[str, Any]:
-    found = holder.get("provider_specific_fields")
-    return found if isinstance(found, dict) else {}
+    return as_dict(holder.get("provider_specific_fields"))
 
 
 def _given(holder: dict[str, Any], key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from app.types import Answer, Batch, Event
 from app.utils.codec import dumps, loads
 from app.utils.messages_terms import UNREADABLE
+from app.utils.shapes import as_dict, as_dicts
 
 
 def events_of(answer: Answer) -> Batch:
@@ -18,7 +19,7 @@ def events_of(answer: Answer) -> Batch:
         events += _block_events(index, block)
     stop = {key: answer.get(key) for key in ("stop_reason", "stop_sequence")}
     usage = answer.get("usage")
-    events.append({"type": "message_delta", "delta": stop, "usage": usage if isinstance(usage, dict) else {}})
+    events.append({"type": "message_delta", "delta": stop, "usage": as_dict(usage)})
     return [*events, {"type": "message_stop"}]
 
 
@@ -34,8 +35,7 @@ def _taken_apart(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, 
     """A block as it begins, and the pieces that make it whole."""
     match block:
         case {"type": "text", "text": str(text)}:
-            said = block.get("citations")
-            citations = [it for it in said if isinstance(it, dict)] if isinstance(said, list) else []
+            citations = as_dicts(block.get("citations"))
             cited = [{"type": "citations_delta", "citation": it} for it in citations]
             begun = {**block, "text": "", **({"citations": []} if citations else {})}
             return begun, [{"type": "text_delta", "text": text}, *cited]
@@ -104,7 +104,7 @@ def _stop(answer: Answer, event: Event) -> None:
         answer.update(delta)
     if isinstance(usage, dict):
         begun = answer.get("usage")
-        answer["usage"] = newest(begun if isinstance(begun, dict) else {}, usage)
+        answer["usage"] = newest(as_dict(begun), usage)
 
 
 def newest(usage: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.utils.shapes import as_dict
+
 UNREADABLE = "INVALID_JSON"
 """The key under which a tool input that is no JSON object is kept as text, by Anthropic's own advice.
 Nothing is lost by it, and no tool takes it for what it was to be called with."""
@@ -85,8 +87,7 @@ def usage_in_chat(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _details(usage: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    details = usage.get(key)
-    return details if isinstance(details, dict) else {}
+    return as_dict(usage.get(key))
 
 
 def _count(values: Mapping[str, Any], key: str) -> int | None:

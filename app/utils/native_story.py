@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.utils.codec import dumps
+from app.utils.shapes import as_dict, as_dicts
 
 Json = dict[str, Any]
 
@@ -17,11 +18,11 @@ def in_chats_words(event: Json) -> Json:
     """A chunk (or a whole answer) of chat that says the same; what has nothing to say comes back as it is."""
     kind = str(event.get("type") or event.get("object") or "")
     if kind == "message":
-        return _answer(_of_blocks(_dicts(event.get("content"))), event.get("stop_reason"), event)
+        return _answer(_of_blocks(as_dicts(event.get("content"))), event.get("stop_reason"), event)
     if kind == "response":
-        return _answer(_of_items(_dicts(event.get("output"))), event.get("status"), event)
+        return _answer(_of_items(as_dicts(event.get("output"))), event.get("status"), event)
     if kind in ("error", "response.failed"):
-        return {"error": event.get("error") or _dict(event.get("response")).get("error") or event}
+        return {"error": event.get("error") or as_dict(event.get("response")).get("error") or event}
     return _of_responses(kind, event) if kind.startswith("response.") else _of_messages(kind, event)
 
 
@@ -85,7 +86,7 @@ def _of_blocks(blocks: list[Json]) -> Json:
 
 
 def _of_items(items: list[Json]) -> Json:
-    parts = [part for item in items for part in _dicts(item.get("content") or item.get("summary"))]
+    parts = [part for item in items for part in as_dicts(item.get("content") or item.get("summary"))]
     calls = [
         _call(place, item.get("call_id"), item.get("name"), item.get("arguments") or item.get("input") or "")
         for place, item in enumerate(items)
@@ -117,11 +118,3 @@ def _call(index: Any, id: Any = None, name: Any = None, arguments: str = "") -> 
 
 def _texts(parts: list[Json], key: str) -> Iterator[str]:
     return (part[key] for part in parts if isinstance(part.get(key), str))
-
-
-def _dict(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(values: Any) -> list[Json]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from app.errors import BadRequest
 from app.types import Body, Level, Target
 from app.utils.addresses import is_loopback
+from app.utils.shapes import as_dict
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 """From least to most."""
@@ -85,6 +86,12 @@ def nearest(level: Level, known: tuple[Level, ...]) -> Level:
     return min(known, key=lambda it: (abs(LEVELS.index(it) - place), -LEVELS.index(it)), default=level)
 
 
+def harmony_level(body: Body) -> Level:
+    """How much a Harmony prompt says to think; the body may name a level of its alias that Harmony lacks."""
+    level = body.get("reasoning_effort")
+    return nearest(level, HARMONY) if level in LEVELS else "medium"
+
+
 def _named(body: Body) -> tuple[Level, str] | None:
     """A level in a client's words. Thinking that is switched off is off, whatever the answer is worth."""
     if _type_of(body.get("thinking")) == "disabled":
@@ -149,8 +156,7 @@ def applied_messages(body: Body, decision: Decision | None, target: Target) -> B
     body = _cooled(body, target) if configures(target) else body
     if decision is None:
         return body
-    config = body.get("output_config")
-    config = config if isinstance(config, dict) else {}
+    config = as_dict(body.get("output_config"))
     if decision.level == "none":
         body = {**body, "thinking": {"type": "disabled"}}
         return {**body, "output_config": _without(config, "effort")} if config else body
@@ -186,8 +192,7 @@ def applied_responses(body: Body, decision: Decision | None, target: Target) -> 
     body = _cooled(body, target) if configures(target) else body
     if decision is None:
         return body
-    reasoning = body.get("reasoning")
-    reasoning = reasoning if isinstance(reasoning, dict) else {}
+    reasoning = as_dict(body.get("reasoning"))
     return {**body, "reasoning": {**reasoning, "effort": decision.level}}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.utils.shapes import as_list
+
 
 class Stops:
     """Lets text through up to the first stop sequence; holds back what may be the beginning of one."""
@@ -45,5 +47,5 @@ class Stops:
 
 def stops_in(value: object) -> list[str]:
     """Chat's `stop`: a text, a list of some, or nothing."""
-    found = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    found = [value] if isinstance(value, str) else as_list(value)
     return [stop for stop in found if isinstance(stop, str) and stop]

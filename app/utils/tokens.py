@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from app.types import Body
+from app.utils.shapes import as_dict, as_dicts, as_text
 from app.utils.tokens_families import Family
 from app.utils.tokens_media import pdf_tokens, picture_tokens
 from app.utils.tokens_tools import as_json, tool_texts
@@ -78,9 +79,9 @@ def prompt_of(body: Body, family: Family) -> Prompt:
 
 def _schemas(body: Body) -> list[str]:
     """The schema that an answer has to follow is read as well."""
-    form = body.get("response_format") or _dict(body.get("text")).get("format")
-    form = form or _dict(body.get("output_config")).get("format")
-    schema = _dict(_dict(form).get("json_schema")).get("schema") or _dict(form).get("schema")
+    form = body.get("response_format") or as_dict(body.get("text")).get("format")
+    form = form or as_dict(body.get("output_config")).get("format")
+    schema = as_dict(as_dict(form).get("json_schema")).get("schema") or as_dict(form).get("schema")
     return [as_json(schema)] if schema else []
 
 
@@ -102,7 +103,7 @@ class _Reader:
         messages = body.get("messages") or body.get("input")
         if isinstance(messages, str):
             return self._frame(self.family.message, messages)
-        messages = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+        messages = as_dicts(messages)
         turn = max((place for place, one in enumerate(messages) if _begins_turn(one)), default=0)
         for place, message in enumerate(messages):
             self.thinks = place > turn
@@ -125,7 +126,7 @@ class _Reader:
     def _calls(self, message: dict[str, Any]) -> None:
         """Chat's tool calls, the old single one included."""
         calls = message.get("tool_calls")
-        functions = [_dict(call).get("function") for call in calls] if isinstance(calls, list) else []
+        functions = [as_dict(call).get("function") for call in calls] if isinstance(calls, list) else []
         for function in (*functions, message.get("function_call")):
             if isinstance(function, dict):
                 self._frame(self.family.call, function.get("name"), function.get("arguments"))
@@ -172,15 +173,15 @@ class _Reader:
                 self._content(part.get("content"), depth)
 
     def _picture(self, part: dict[str, Any]) -> None:
-        source, url = _dict(part.get("source")), part.get("image_url")
-        detail = _dict(url).get("detail") or part.get("detail")
+        source, url = as_dict(part.get("source")), part.get("image_url")
+        detail = as_dict(url).get("detail") or part.get("detail")
         data = source.get("data") or (url.get("url") if isinstance(url, dict) else url)
-        data, detail = (value if isinstance(value, str) else "" for value in (data, detail))
+        data, detail = (as_text(value) for value in (data, detail))
         self.extra += picture_tokens(data, self.family, detail)
 
     def _document(self, part: dict[str, Any], depth: int) -> None:
         """A PDF by its pages; a text, or parts, as what they are."""
-        source = _dict(part.get("source")) or _dict(part.get("file")) or part
+        source = as_dict(part.get("source")) or as_dict(part.get("file")) or part
         data = source.get("data") or source.get("file_data")
         self._content(part.get("title"))
         self._content(part.get("context"))
@@ -189,7 +190,7 @@ class _Reader:
         elif source.get("content"):
             self._content(source["content"], depth)
         else:
-            self.extra += pdf_tokens(data if isinstance(data, str) else "", self.family)
+            self.extra += pdf_tokens(as_text(data), self.family)
 
 
 _CALLS = {"function_call", "custom_tool_call"}
@@ -201,8 +202,6 @@ def _begins_turn(message: dict[str, Any]) -> bool:
     content = message.get("content")
     if message.get("role") != "user":
         return False
-    return not isinstance(content, list) or any(_dict(part).get("type") != "tool_result" for part in content)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return not isinstance(content, list) or any(
+        as_dict(part).get("type") != "tool_result" for part in content
+    )

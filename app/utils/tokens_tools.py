@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.utils.shapes import as_dict, as_text
 from app.utils.tokens_families import ToolStyle
 
 DEEPEST = 40
@@ -42,8 +43,8 @@ def _offered(tools: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         schema = said.get("parameters") or said.get("input_schema") or said.get("format")
         name, description = said.get("name"), said.get("description")
         if isinstance(name, str) and (schema or description):
-            words = description if isinstance(description, str) else ""
-            yield name, words, schema if isinstance(schema, dict) else {}
+            words = as_text(description)
+            yield name, words, as_dict(schema)
 
 
 def _json(name: str, description: str, schema: Mapping[str, Any]) -> str:
@@ -99,17 +100,13 @@ def _said(schema: Any, depth: int = 0) -> Iterator[str]:
         yield words
     if isinstance(values := schema.get("enum"), list):
         yield " ".join(map(str, values))
-    for name, inner in _dict(schema.get("properties")).items():
-        yield f"{name} {_dict(inner).get('type', '')}"
+    for name, inner in as_dict(schema.get("properties")).items():
+        yield f"{name} {as_dict(inner).get('type', '')}"
         yield from _said(inner, depth + 1)
     yield from _said(schema.get("items"), depth + 1)
     for key in ("anyOf", "oneOf", "allOf"):
         for inner in schema[key] if isinstance(schema.get(key), list) else ():
             yield from _said(inner, depth + 1)
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 _TEXT = {"json": _json, "typescript": _typescript, "words": _words}

@@ -16,6 +16,7 @@ from app.utils.messages_events import answer_of, events_of, newest
 from app.utils.messages_order import BlockOrder
 from app.utils.messages_terms import usage_in_chat, without_billing
 from app.utils.problems import error_in, problem_of, status_in
+from app.utils.shapes import as_dict
 from app.utils.stream_problems import FAILED_FINISHES, broken, cut, garbage, no_event
 
 __all__ = [
@@ -246,7 +247,7 @@ def _mended(event: Event) -> None:
     """Puts in what the SDKs cannot do without: how a block begins, a number in the usage."""
     if event["type"] == "message_delta":
         usage = event.get("usage")
-        event["usage"] = {"output_tokens": 0, **(usage if isinstance(usage, dict) else {})}
+        event["usage"] = {"output_tokens": 0, **as_dict(usage)}
         return
     block: Any = event.get("content_block")
     kind = block.get("type") if isinstance(block, dict) else None
