@@ -46,8 +46,10 @@ class Ledger:
         missing = gaps(body, scope, target)
         if not missing:
             return Restored(body)
-        names = dict.fromkeys(name for gap in missing for name in gap.names.all)
-        return filled(body, missing, self._store.get_many(LEDGER, names), target)
+        rows = self._store.get_many(LEDGER, dict.fromkeys(name for gap in missing for name in gap.names.best))
+        if others := dict.fromkeys(name for gap in missing for name in gap.names.others(rows)):
+            rows = {**rows, **self._store.get_many(LEDGER, others)}
+        return filled(body, missing, rows, target)
 
     def collector(self, body: Body, scope: str, target: Target) -> Collector:
         """For the answer to this body, as it was before or after `restored`."""

@@ -4,19 +4,21 @@ Gemini signs its calls and refuses them unsigned; Claude signs its thoughts; GLM
 Many clients have no place for any of that. So what belongs to a turn is kept under names that the turn
 itself gives, as it comes back in the next request:
 
-- each call by its id, as far as clients that shorten or mend ids leave it alone;
-- each call by its function and arguments, in case the id is another; a turn without calls by its text.
-  Of several that are the same, by which one of them it is.
+- each call by its id, function and arguments; the id as far as clients that shorten or mend ids leave it;
+- each call by its function and arguments, in case the id is another; a turn without calls by its text;
+- each call by its id alone, in case the arguments are others (Claude Code takes `cd` out of commands). Only
+  an id that looks like no other counts there: some servers begin with `call_0` in every answer.
 
-What belongs to the whole turn stands with its first call. All names hold the conversation and the model:
-nobody's signature gets into another conversation, and no model is given another's thoughts.
+Of several that are the same, by which one of them it is. What belongs to the whole turn stands with its
+first call. All names hold the conversation and the model: nobody's signature gets into another
+conversation, and no model is given another's thoughts.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -38,11 +40,16 @@ THINKERS = frozenset({"anthropic", "bedrock", "azure_ai"})
 ID_LENGTH = 40
 """To which clients have been seen to cut the ids of calls: OpenAI takes no longer ones."""
 
+OWN_ID = 16
+"""Letters and digits, besides the function's name, that make an id one that no other call has."""
+
 DUMMY = "skip_thought_signature_validator"
 """What Google documents for calls whose signature cannot be had. The model then thinks less well."""
 
 _VERSION = re.compile(r"gemini-(\d+)")
 _NO_LETTERS = re.compile(r"[^A-Za-z0-9]+")
+_REMINDERS = re.compile(r"<system-reminder>.*?(?:</system-reminder>|\Z)", re.DOTALL)
+"""What agents put beside the user's words, and leave out or change when the conversation has gone on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,18 @@ def insists(target: Target) -> bool:
 
 
 def scope_of(client: Client, body: Body) -> str:
-    """Which conversation a request belongs to: by the client's session, else by how it began."""
-    if client.session:
-        return _digest("session", client.owner, client.session)
+    """Which conversation a request belongs to: by the client's session, and by how it began.
+
+    An agent and those that it sends out share a session, and each has begun with another message. One that
+    is compacted begins anew: the turns before are gone then, too.
+    """
     messages = body.get("messages") or ()
     first: Message = next((message for message in messages if _role(message) == "user"), {})
-    return _digest("begun", client.owner, str(body.get("model")), text_of(first))
+    said = text_of(first)
+    begun = _REMINDERS.sub("", said).strip() or said
+    if client.session:
+        return _digest("session", client.owner, client.session, begun)
+    return _digest("begun", client.owner, str(body.get("model")), begun)
 
 
 # --- the names of a turn
@@ -99,16 +112,21 @@ class Names:
         return self.calls[0] if self.calls else self.text
 
     @property
-    def all(self) -> tuple[str, ...]:
-        return tuple(name for names in (*self.calls, self.text) for name in names)
+    def best(self) -> tuple[str, ...]:
+        return tuple(names[0] for names in (*self.calls, self.text) if names)
+
+    def others(self, found: Container[str]) -> tuple[str, ...]:
+        """What is to be looked for where something is not found under the best name."""
+        missed = (names for names in self.calls if names[0] not in found)
+        return tuple(name for names in missed for name in names[1:])
 
 
 class Naming:
     """Gives the turns of a conversation their names, from the first one on."""
 
     def __init__(self, scope: str, target: Target) -> None:
-        self._place = (scope, target.model)
-        self._seen: Counter[str] = Counter()
+        self._place = _digest(scope, target.model)
+        self._seen: Counter[tuple[str, ...]] = Counter()
 
     def names(self, message: Message) -> Names:
         calls = _calls(message)
@@ -118,14 +136,21 @@ class Naming:
 
     def _call(self, call: Row) -> tuple[str, ...]:
         name, arguments = _function(call)
-        what = self._numbered("call", name, _canonical(arguments))
+        what = _digest(name, _canonical(arguments))
         short = _NO_LETTERS.sub("", str(call.get("id") or "")[:ID_LENGTH])
-        return (_digest("id", *self._place, short), what) if short else (what,)
+        if not short:
+            return (self._numbered("call", what),)
+        named = (self._numbered("exact", short, what), self._numbered("call", what))
+        return (*named, self._numbered("id", short, name)) if _is_own(short, name) else named
 
     def _numbered(self, *what: str) -> str:
-        name = _digest(*what)
-        self._seen[name] += 1
-        return _digest(name, *self._place, str(self._seen[name]))
+        self._seen[what] += 1
+        return _digest(self._place, *what, str(self._seen[what]))
+
+
+def _is_own(short: str, name: str) -> bool:
+    """Whether an id is that of one call only, as far as it tells: `functions.find_all:3` is not."""
+    return len(short.replace(_NO_LETTERS.sub("", name), "")) >= OWN_ID
 
 
 def _digest(*parts: str) -> str:

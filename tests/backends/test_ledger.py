@@ -66,10 +66,32 @@ def test_a_plain_answer_s_turn_is_written_too(ledger: Ledger) -> None:
 
 
 def test_a_request_costs_one_look(ledger: Ledger, store: Frail) -> None:
-    turns = [message for number in range(50) for message in (turn(call(f"{number}")), result(f"{number}"))]
+    turns = conversation(ledger)
+    store.asked.clear()
     ledger.restored(asking(USER, *turns), "scope", GEMINI)
 
     assert store.asked == ["get"]
+
+
+def test_what_is_not_found_by_its_ids_costs_another(ledger: Ledger, store: Frail) -> None:
+    turns = [
+        {**one, "tool_calls": [one["tool_calls"][0] | {"id": "own"}]} for one in conversation(ledger)[::2]
+    ]
+    store.asked.clear()
+    restored = ledger.restored(asking(USER, *turns), "scope", GEMINI).body["messages"]
+
+    assert store.asked == ["get", "get"]
+    assert all(one["tool_calls"][0]["extra_content"] == SIGNED for one in restored[1:])
+
+
+def conversation(ledger: Ledger) -> list[Json]:
+    """Calls and results that the ledger knows, without their signatures."""
+    turns: list[Json] = []
+    for number in range(20):
+        signed = turn(call(f"{number}", extra_content=SIGNED))
+        ledger.collector(asking(USER, *turns), "scope", GEMINI).answer({"choices": [{"message": signed}]})
+        turns += [turn(call(f"{number}")), result(f"{number}")]
+    return turns
 
 
 @pytest.mark.parametrize(

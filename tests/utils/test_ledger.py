@@ -119,10 +119,29 @@ def test_gemini_insists_on_signatures_since_version_3(model: str, expected: bool
 # ------------------------------------------------------------------ conversations
 
 
-def test_a_session_is_a_conversation_whatever_is_said_in_it() -> None:
+def test_a_session_is_a_conversation_while_it_begins_the_same() -> None:
+    client = Client("r", session="ses_1", owner="ann")
+    later = asking({"role": "system", "content": "x"}, USER, turn(call()), result())
+
+    assert scope_of(client, asking(USER)) == scope_of(replace(client, request_id="s"), later)
+
+
+def test_those_whom_an_agent_sends_out_under_its_session_have_conversations_of_their_own() -> None:
     client = Client("r", session="ses_1", owner="ann")
 
-    assert scope_of(client, asking(USER)) == scope_of(replace(client, request_id="s"), asking(result()))
+    assert scope_of(client, asking(USER)) != scope_of(client, asking({"role": "user", "content": "Sub"}))
+
+
+@pytest.mark.parametrize("client", [Client("r", session="ses_1"), Client("r")], ids=["session", "none"])
+def test_reminders_that_an_agent_puts_in_and_takes_out_do_not_make_another_conversation(
+    client: Client,
+) -> None:
+    text = {"type": "text", "text": USER["content"]}
+    reminder = {"type": "text", "text": "<system-reminder>\nYou may\nonly plan.</system-reminder>"}
+    first = scope_of(client, asking({"role": "user", "content": [text, reminder]}))
+
+    assert scope_of(client, asking(USER)) == first
+    assert scope_of(client, asking({"role": "user", "content": [reminder]})) != first
 
 
 @pytest.mark.parametrize(
@@ -266,6 +285,45 @@ def test_the_same_call_in_each_of_many_turns_gets_its_own(book: Book) -> None:
     assert [one["tool_calls"][0]["extra_content"] for one in restored if one["role"] == "assistant"] == [
         signature(f"s{number}")["extra_content"] for number in range(4)
     ]
+
+
+def signatures(messages: list[Json]) -> list[str | None]:
+    """Of all calls, in their order."""
+    calls = [one for message in messages for one in message.get("tool_calls") or ()]
+    return [one.get("extra_content", {}).get("google", {}).get("thought_signature") for one in calls]
+
+
+@pytest.mark.parametrize("call_id", ["call_0", "functions.weather_of_tomorrow:0"])
+def test_a_target_that_repeats_its_ids_gets_each_signature_where_it_belongs(book: Book, call_id: str) -> None:
+    body = asking(USER)
+    for number in range(4):
+        made = {"name": "weather_of_tomorrow", "arguments": json.dumps({"day": number // 2})}
+        book.keep(turn(call(call_id, **made, **signature(f"s{number}"))), body)
+        body = asking(*body["messages"], turn(call(call_id, **made)), result(call_id))
+
+    assert signatures(book.restored(body).body["messages"]) == ["s0", "s1", "s2", "s3"]
+
+
+def test_one_conversation_s_repeated_id_brings_nothing_into_another(book: Book) -> None:
+    book.keep(turn(call("call_0", arguments='{"x": 1}', **signature("one"))), asking(USER))
+    book.keep(turn(call("call_0", arguments='{"x": 2}', **signature("other"))), asking(USER))
+    body = asking(USER, turn(call("call_0", arguments='{"x": 1}')), result("call_0"))
+    changed = asking(USER, turn(call("call_0", arguments='{"x": 3}')), result("call_0"))
+
+    assert signatures(book.restored(body).body["messages"]) == ["one"]
+    assert signatures(book.restored(changed).body["messages"]) == [DUMMY]
+
+
+def test_thoughts_and_blocks_stay_with_their_turns_where_ids_repeat(book: Book) -> None:
+    for target, field in ((GLM, "reasoning_content"), (CLAUDE, "thinking_blocks")):
+        thoughts = ["one", "two"] if target is GLM else [[BLOCK], [SEALED]]
+        turns = [turn(call("call_0", arguments=f'{{"x": {number}}}')) for number in range(2)]
+        book.keep(turns[0] | {field: thoughts[0]}, asking(USER), target)
+        book.keep(turns[1] | {field: thoughts[1]}, asking(USER, turns[0], result("call_0")), target)
+
+        body = asking(USER, turns[0], result("call_0"), turns[1], result("call_0"))
+
+        assert [book.message(body, place, target)[field] for place in (1, 3)] == thoughts
 
 
 def test_another_conversation_and_another_model_find_nothing(book: Book) -> None:
