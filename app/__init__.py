@@ -27,6 +27,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
 
     from app import logs
     from app.backends.counting import Counting
+    from app.backends.fixed import Fixed
     from app.backends.harmony import Harmony
     from app.backends.harmony_prompt import HarmonyPrompt
     from app.backends.http import Http
@@ -66,6 +67,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     backends: dict[CarrierName, Backend] = {
         "relay": Retrying(Harmony(Relay(http, via), HarmonyPrompt())),
         "litellm": Retrying(litellm),
+        "fixed": Fixed(),
     }
     store = open_store(settings.home, settings.state_url)
     writer = Writer(store)  # for what no event may wait for

@@ -54,10 +54,13 @@ def test_making_and_asking_it_needs_neither_litellm_nor_the_network(tmp_path: Pa
         from app import create_app
         from app.config.settings import Settings
         from tests.fakes import catalog, target
-        client = create_app(Settings(), catalog(target())).test_client()
+        fixed = target(alias="fixed", carrier="fixed", base_url="", mock_response="Hello")
+        client = create_app(Settings(), catalog(target(), fixed)).test_client()
         for path in ("/health", "/v1/models", "/v1/models/alias", "/nothing"):
             client.get(path)
         client.post("/v1/chat/completions", json={"model": "nobody", "messages": [{"role": "user"}]})
+        asked = {"model": "fixed", "messages": [{"role": "user", "content": "Hi"}]}
+        assert b"Hello" in client.post("/v1/chat/completions", json=asked).data
         print({"litellm", "openai", "httpx", "requests", "gevent"} & set(sys.modules))
     """
 

@@ -30,7 +30,7 @@ from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
 from app.utils.litellm_request import Ask, keywords, sorted_fields
 from app.utils.litellm_small import answered, asked
 from app.utils.litellm_texts import as_chat, text_of
-from app.utils.problems import error_in, problem_of, status_in, unsupported
+from app.utils.problems import error_in, problem_of, status_in
 from app.utils.stream_problems import broken
 from app.utils.wires import WIRES
 
@@ -77,9 +77,7 @@ Turn: TypeAlias = Callable[[Answer], Answer | None]
 def sayable(call: Call) -> tuple[Call, Turn]:
     """The call in an API that LiteLLM has for its target, and what turns answers back into the client's."""
     target, wire = call.target, call.wire
-    if target.mock_response is not None and wire in ("embeddings", "rerank"):
-        raise unsupported(wire, target, "all that it has is a fixed text")
-    if wire == "completions" and (target.mock_response is not None or target.litellm_provider is not None):
+    if wire == "completions" and target.litellm_provider is not None:
         return replace(call, wire="chat", body=as_chat(call.body, target)), text_of
     return call, lambda answer: answer
 
@@ -181,9 +179,7 @@ class Work:
         yield from self._end(reader)
 
     def _end(self, reader: ChunkReader) -> Iterator[Chunk]:
-        if self._target.mock_response is not None:
-            yield reader.stop()
-        elif not self._begun:
+        if not self._begun:
             yield from self._instead()
         elif not reader.finished:
             raise UpstreamCut(f"the stream of '{self._target.alias}' ended before the answer was finished")

@@ -65,10 +65,9 @@ class Catalog:
 
 
 def needs_litellm(catalog: Catalog) -> bool:
-    """Whether an available target other than a fixed answer is called through LiteLLM."""
+    """Whether an available target is called through LiteLLM."""
     return any(
-        target.carrier == "litellm" and target.mock_response is None and target.unavailable is None
-        for target in catalog.targets.values()
+        target.carrier == "litellm" and target.unavailable is None for target in catalog.targets.values()
     )
 
 

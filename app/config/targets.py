@@ -112,7 +112,7 @@ def by_name(by_full_name: Mapping[str, Target]) -> dict[str, Target]:
 def target_of(wish: Wish, environment: Mapping[str, str]) -> Target:
     """The target that a wish means; Misfit if it cannot be had."""
     if wish.localcode.mockResponse is not None:
-        return _plain(wish, Package("litellm"), "", retries=0)
+        return _plain(wish, Package("fixed"), "", retries=0)
     package = package_of(wish)
     base = base_of(wish, package, environment)
     key = key_of(wish, package, base, environment)

@@ -81,10 +81,6 @@ class ChunkReader:
             return []
         return [{**self._base, "choices": [], "usage": self._usage}]
 
-    def stop(self) -> Chunk:
-        """The last chunk of a fixed answer, which LiteLLM leaves without one."""
-        return {**self._base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-
     def _own(self, translated: Chunk, raw: Any) -> Chunk | None:
         self._usage = honest_usage(translated.get("usage"), raw) or self._usage
         chunk = _trimmed(translated)

@@ -133,8 +133,6 @@ def keywords(target: Target, fields: Fields, via: str) -> dict[str, Any]:
         # Else ids that look like certain models of OpenAI are sent to /responses.
         "_skip_responses_api_bridge": True,
     }
-    if target.mock_response is not None:
-        return {**wanted, "api_key": NO_KEY, "mock_response": target.mock_response, **_only_stream(fields)}
     if target.litellm_provider is None:
         return {
             **wanted,

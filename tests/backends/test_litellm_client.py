@@ -494,27 +494,6 @@ def test_what_has_come_while_nobody_looked_is_one_batch(up: Upstream, lite: Lite
     assert batches < 50
 
 
-# -------------------------------------------------------------------------- mocks
-
-
-def test_a_mock_answers_without_any_network(lite: LiteLLM) -> None:
-    call = calling("http://127.0.0.1:9", mock_response="Hello, you.")
-
-    answer = lite.complete(call)
-
-    assert text_of(answer) == "Hello, you."
-    assert answer["choices"][0]["finish_reason"] == "stop"
-    assert "usage" not in answer
-
-
-def test_a_mock_streams_and_finishes(lite: LiteLLM) -> None:
-    came = chunks(lite, calling("", stream=True, mock_response="Hello, you."))
-
-    assert "".join(c["choices"][0]["delta"].get("content", "") for c in came) == "Hello, you."
-    assert came[0]["choices"][0]["delta"]["role"] == "assistant"
-    assert [c["choices"][0]["finish_reason"] for c in came[-2:]] == [None, "stop"]
-
-
 # --------------------------------------------------------------------- many at once
 
 

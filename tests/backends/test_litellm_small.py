@@ -469,28 +469,7 @@ def test_what_litellm_has_not_for_a_provider_is_404_with_the_reason(
     assert upstream.requests == []
 
 
-@pytest.mark.parametrize("wire", ["embeddings", "rerank"])
-def test_a_fixed_answer_has_no_vectors_and_no_ranks(wire: DialectName) -> None:
-    with pytest.raises(UnsupportedEndpoint, match="all that it has is a fixed text"):
-        carrier().complete(asking("", wire, mock_response="Hello"))
-
-
 # ─── other providers: texts by way of a chat ─────────────────────────────────────────────────────
-
-
-def test_a_fixed_answer_completes_any_text() -> None:
-    call = asking("", "completions", {"prompt": "Once"}, mock_response="Hello")
-    answer = carrier().complete(call)
-
-    assert (answer["object"], answer["choices"][0]["text"]) == ("text_completion", "Hello")
-
-
-def test_a_fixed_answer_streams_as_text() -> None:
-    call = asking("", "completions", {"prompt": "Once"}, stream=True, mock_response="Hello")
-    events = chunks(carrier(), call)
-
-    assert "".join(event["choices"][0]["text"] for event in events) == "Hello"
-    assert events[-1]["choices"][0]["finish_reason"] == "stop"
 
 
 def test_gemini_completes_a_text_by_way_of_a_chat(upstream: Upstream) -> None:

@@ -105,7 +105,7 @@ litellm_settings:
         ),
         pytest.param({"model": "fal_ai/x/y"}, ("litellm", "fal_ai", "", "fal_ai/x/y"), id="any other"),
         pytest.param(
-            {"model": "x", "mock_response": "hi"}, ("litellm", None, "", "litellm/x"), id="fixed answer"
+            {"model": "x", "mock_response": "hi"}, ("fixed", None, "", "litellm/x"), id="fixed answer"
         ),
     ],
 )

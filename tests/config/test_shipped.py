@@ -60,7 +60,7 @@ def test_with_the_keys_everything_is() -> None:
         ("glm-4.7", "relay", "https://api.z.ai/api/coding/paas/v4", "zai-key-12"),
         ("big-pickle", "relay", "https://opencode.ai/zen/v1", "zen-key-12"),
         ("llama", "relay", "http://127.0.0.1:8080/v1", ""),
-        ("echo", "litellm", "", ""),
+        ("echo", "fixed", "", ""),
     ],
 )
 def test_each_alias_leads_where_it_should(alias: str, carrier: str, base: str, key: str) -> None:
@@ -83,4 +83,4 @@ def test_echo_answers_without_key_and_network() -> None:
     target = shipped().targets["echo"]
 
     assert target.mock_response
-    assert target.litellm_provider is None
+    assert target.carrier == "fixed"

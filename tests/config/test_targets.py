@@ -469,12 +469,12 @@ def test_nothing_is_sent_by_default(one: One) -> None:
 
 
 def test_a_fixed_answer_needs_neither_address_nor_key(read: Read) -> None:
-    ours = {"carrier": "litellm", "mockResponse": "hello"}
+    ours = {"mockResponse": "hello"}
     catalog = read({"provider": {"echo": {"models": {"echo": {"options": {"localcode": ours}}}}}})
 
     target = catalog.targets["echo"]
     assert (target.carrier, target.mock_response, target.base_url, target.unavailable) == (
-        "litellm",
+        "fixed",
         "hello",
         "",
         None,

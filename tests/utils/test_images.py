@@ -17,7 +17,7 @@ HTTP = "http://example.com/a.png"
 RELAY = Target("alias", "p", "m", "https://api.example.com/v1")
 LOCAL = Target("alias", "p", "m", "http://127.0.0.1:8080/v1")
 GEMINI = Target("alias", "p", "m", carrier="litellm", litellm_provider="gemini")
-MOCK = Target("alias", "p", "m", carrier="litellm", mock_response="Hi")
+MOCK = Target("alias", "p", "m", carrier="fixed", mock_response="Hi")
 FETCHING = Target("alias", "p", "m", carrier="litellm", litellm_provider="gemini", fetch_images=True)
 FETCHING_LOCAL = Target("alias", "p", "m", "http://10.0.0.5/v1", fetch_images=True)
 
