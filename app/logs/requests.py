@@ -132,7 +132,7 @@ def _sentence(ended: Mapping[str, Any]) -> str:
     if ended["finish"]:
         words.append(f"finish {ended['finish']}")
     if ended["reasoning_level"]:
-        words.append(f"thinks {ended['reasoning_level']}")
+        words.append(_thinks(ended["reasoning_level"]))
     if ended["notes"]:
         words.append(f"({ended['notes']})")
     if ended["client_left"]:
@@ -143,6 +143,12 @@ def _sentence(ended: Mapping[str, Any]) -> str:
 
 
 _COUNTED = {"gateway": "counted here", "target": "counted by the target"}
+
+
+def _thinks(decision: str) -> str:
+    """`thinks low (from reasoning.effort, clamped minimal->low)`"""
+    level, *why = decision.split("; ")
+    return f"thinks {level} ({', '.join(reason.replace('=', ' ', 1) for reason in why)})"
 
 
 def _duration(milliseconds: int) -> str:

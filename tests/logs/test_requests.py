@@ -11,6 +11,7 @@ import pytest
 from app import logs
 from app.errors import BadRequest, ClientLeft, UnknownModel, UpstreamCut, UpstreamUnreachable
 from app.types import Client, Count, Trace
+from app.utils.reasoning import Decision
 from tests.logs.conftest import ASKED, CLIENT, USAGE, Configure, asked, records, trace
 
 
@@ -76,6 +77,15 @@ def test_both_lines_have_all_of_it_as_fields_in_json(configured: Configure) -> N
         "tries": 1,
         "finish": "stop",
     }
+
+
+def test_how_much_it_was_to_think_and_what_else_is_to_be_said_is_at_the_end(configured: Configure) -> None:
+    thought = Decision("low", "thinking=2000", asked="minimal")
+    stream = configured()
+
+    logs.request_ended(CLIENT, "chat", ASKED, trace(reasoning=str(thought), notes=["one", "two"]), 200)
+
+    assert " tries 1 thinks low (from thinking=2000, clamped minimal->low) (one; two) id" in stream.getvalue()
 
 
 @pytest.mark.parametrize(

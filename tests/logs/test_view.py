@@ -10,6 +10,7 @@ import pytest
 
 from app import logs
 from app.errors import ClientLeft, UpstreamCut, UpstreamUnreachable
+from app.types import Count
 from app.utils.codec import dumps
 from tests.logs.conftest import ASKED, CLIENT, TARGET, USAGE, Configure, records, trace
 
@@ -181,6 +182,9 @@ def test_the_page_about_logs_names_every_marker_and_field(configured: Configure)
     logs.request_started(CLIENT, "chat", ASKED, 1)
     logs.request_ended(CLIENT, "chat", ASKED, trace(usage=USAGE, finish="stop"), 502, UpstreamCut("cut"))
     logs.request_ended(CLIENT, "chat", ASKED, trace(), 200, ClientLeft("gone"))
+    logs.request_ended(
+        CLIENT, "chat", ASKED, trace(reasoning="low; from=x", notes=["n"], count=Count(1, True)), 200
+    )
     logs.failure("req_1", KeyError("x"))
     watch()
 
