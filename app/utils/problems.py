@@ -1,8 +1,8 @@
 """What an upstream said when it refused, in our words. Pure.
 
 One table for HTTP statuses, one for the shapes of error bodies. Nothing of the target
-leaks: its wire id becomes the alias, its address and our key never get through, and
-neither does a page of HTML.
+leaks, in no field: its wire id becomes the alias, its address and our key never get
+through, and neither does a page of HTML.
 """
 
 from __future__ import annotations
@@ -113,27 +113,25 @@ def problem_of(
     if status == 429:
         words = message or f"the provider of '{target.alias}' asks for fewer requests"
         pause = DEFAULT_RETRY_AFTER if retry_after is None else retry_after
-        return RateLimited(words, code=code or RateLimited.code, retry_after=pause)
+        return RateLimited(words, code=_label(code, target) or RateLimited.code, retry_after=pause)
     if status in (400, 413, 422, 500) and is_too_long(message, code, kind):
         return context_full(message or f"the request is longer than the context of '{target.alias}'", said)
     if status >= 500 or status in (408, 409):
         words = message or f"the provider of '{target.alias}' answered {status}"
-        return UpstreamFailed(
-            words, status=status if status < 600 else 502, code=code, retry_after=retry_after
-        )
+        status = status if status < 600 else 502
+        return UpstreamFailed(words, status=status, code=_label(code, target), retry_after=retry_after)
     if status < 400:
         return UpstreamGarbage(f"the provider of '{target.alias}' answered {status} where an answer was due")
     code = code if code and not code.isdigit() else _code_for(status, message)
     if status == 404 and code is None:  # the page of a web server, or an API that has no such path
         message = f"the provider of '{target.alias}' answered 404{_after_colon(message)}: " + LOOK_AT
-    param = said.get("param")
     known = kind if kind and kind.islower() and kind != UpstreamError.type else None
     return UpstreamRefused(
         message or f"the provider of '{target.alias}' refused the request with {status}",
         status=status,
-        type=known,
-        code=code,
-        param=param if isinstance(param, str) else None,
+        type=_label(known, target),
+        code=_label(code, target),
+        param=_label(said.get("param"), target),
     )
 
 
@@ -198,6 +196,16 @@ def _words(value: Any) -> str:
 
 def _word(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int) and value != "" else None
+
+
+def _label(value: Any, target: Target) -> str | None:
+    """A word for programs, if it looks like one: whatever else a provider writes there could be anything."""
+    if not isinstance(value, str) or not _LABEL.fullmatch(value):
+        return None
+    return tidy(value, target) or None
+
+
+_LABEL = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 
 def status_in(said: Mapping[str, Any]) -> int:

@@ -544,6 +544,31 @@ def test_the_last_part_of_a_name_does_not_get_out_either() -> None:
     assert "gpt-oss" not in tidy("gpt-oss-20b failed", target(model="openai/gpt-oss-20b"))
 
 
+@pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("said", "becomes"),
+    [
+        ("wire-id", "alias"),
+        ("wire-id.parts[0]", "alias.parts[0]"),
+        ("http://upstream.test/v1/chat", None),
+        ("upstream.test", "alias"),
+        ("sk-the-targets-own-key", "***"),
+        ("key=sk-the-targets-own-key", None),
+        ("the model, which is wire-id", None),
+        ("x" * 65, None),
+        ("", None),
+    ],
+)
+def test_no_field_of_an_error_shows_what_its_message_may_not(
+    status: int, said: str, becomes: str | None
+) -> None:
+    found = problem(status, openai(type=said, code=said, param=said))
+
+    assert found.param in (None, becomes)
+    assert found.code in (becomes, type(found).code)
+    assert found.type in (becomes, type(found).type)
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_what_is_said_about_the_key_never_gets_out(status: int) -> None:
     found = problem(status, openai("canary", type="canary", code="canary", param="canary"))
