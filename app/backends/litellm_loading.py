@@ -136,9 +136,9 @@ def in_real_thread(work: Callable[[], None]) -> None:
 def leaving_no_hub() -> Iterator[None]:
     """Where threads are greenlets, the hub that a real thread got within is gone after it.
 
-    gevent ties a queue to the hub of the thread that makes it. The hub of this one never runs, and ends when
-    the thread has been idle for 5 s: until then what the queue is given goes nowhere, after that it is an
-    error. A library that needs such a queue shall not work for 5 s, but fail in the first test.
+    gevent ties a queue, and with it a pool of threads, to the hub of the thread that makes it. This one's hub
+    never runs, and ends when the thread has been idle for 5 s: until then nobody who waits for the queue is
+    woken, after that each use is an error. What needs such a queue must fail at once, not after 5 s.
     """
     try:
         yield
@@ -201,8 +201,8 @@ def _connect(litellm: Any, wire: Any) -> None:
     litellm.sync_transport = transport  # what each HTTPHandler builds its client on
     litellm.client_session = client  # what it gives to the OpenAI SDK
     litellm.module_level_client = handlers.HTTPHandler(client=client)
-    # Its pools of threads were made in the thread that imported it, and do not work in any other one under
-    # gevent (`leaving_no_hub`). Without a limit it reads the error in place of a stream at once, else in a pool.
+    # Its pools of threads belong to the thread that imported it: under gevent they work in no other one
+    # (`leaving_no_hub`). Without a limit it reads the error in place of a stream at once, else in a pool.
     handlers._STREAMING_ERROR_BODY_READ_TIMEOUT_SECONDS = None
     pool: Any = importlib.import_module("litellm.litellm_core_utils.thread_pool_executor").executor
     pool.submit = dropped

@@ -39,6 +39,7 @@ def main() -> None:
     from app.backends.litellm_client import LiteLLM
     from app.errors import GatewayError
     from tests.backends.litellm_lab import calling, chunks, text_of
+    from tests.backends.test_litellm_small import asking
     from tests.upstream import Upstream
 
     before = "litellm" in sys.modules or "httpx" in sys.modules
@@ -47,6 +48,7 @@ def main() -> None:
     with Upstream() as up:
         text = text_of(carrier.complete(calling(up.base_url, api_key="sk-canary")))
         chunks(carrier, calling(up.base_url, stream=True, api_key="sk-canary"))
+        chunks(carrier, asking(up.base_url, "completions", stream=True, api_key="sk-canary"))
         for script, provider in (("busy", None), ("canary", "mistral"), ("error-event", None)):
             up.script(script)
             try:

@@ -133,14 +133,31 @@ def test_a_failed_import_is_a_clear_error_each_time() -> None:
 # --------------------------------------------------------------------- greenlets
 
 
-@pytest.mark.full  # it takes too long for the quick run
-def test_greenlets_run_on_while_it_loads_and_twenty_streams_are_not_mixed_up() -> None:
-    with Upstream() as up:
+@pytest.fixture(scope="module")
+def in_greenlets() -> tuple[Any, str]:
+    with Upstream() as up, Upstream() as other:
         up.play(echo)
-        report, noise = run("tests.backends.litellm_in_greenlets", up.base_url, "20")
+        return run("tests.backends.litellm_in_greenlets", up.base_url, "20", other.base_url)
+
+
+@pytest.mark.full  # it takes too long for the quick run
+def test_greenlets_run_on_while_it_loads_and_twenty_streams_are_not_mixed_up(
+    in_greenlets: tuple[Any, str],
+) -> None:
+    report, noise = in_greenlets
 
     assert report["first"] == "first"
     assert report["mixed"] == []
     # Loaded in a greenlet, it would let the ticker run twice: before and after.
     assert report["ticks"] > 20
     assert "never awaited" not in noise
+
+
+@pytest.mark.full
+def test_every_api_works_after_the_thread_that_loaded_it_is_gone(in_greenlets: tuple[Any, str]) -> None:
+    assert in_greenlets[0]["refused"] == []
+
+
+@pytest.mark.full
+def test_nothing_is_left_to_a_hub_that_never_runs(in_greenlets: tuple[Any, str]) -> None:
+    assert in_greenlets[0]["hubs"] == 1
