@@ -130,6 +130,13 @@ def test_a_base_url_that_is_none_is_a_problem_with_its_place(read: Read, base: s
     assert "secret123" not in repr(problem)
 
 
+def test_a_variable_that_holds_no_key_is_named_and_not_what_it_holds(read: Read) -> None:
+    catalog = read(v1(env=["P_KEY"]), {"P_KEY": "no key"})
+
+    assert catalog.targets["m"].unavailable == "P_KEY is wrong"
+    assert [problem.place for problem in catalog.problems] == ["P_KEY"]
+
+
 def test_an_unknown_package_is_a_problem_that_says_what_to_do(read: Read) -> None:
     catalog = read(v1(npm="@ai-sdk/gogle"))
 
