@@ -9,41 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from app.types import Answer, Batch, Body, Client, Request, Target, Trace
-from app.utils.ledger import Restored, scope_of, wants
-
-
-class Collector(Protocol):
-    """Takes from an answer what its target wants back later."""
-
-    def feed(self, batch: Batch) -> None: ...
-    def end(self) -> None: ...
-    def answer(self, completion: Answer) -> None: ...
-    def wait(self) -> None: ...
-
-
-class Ledger(Protocol):
-    """Keeps what targets want back with their own turns, and clients may drop."""
-
-    def restored(self, body: Body, scope: str, target: Target) -> Restored: ...
-    def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
-
-
-class Expected(Protocol):
-    """What a request is expected to be billed."""
-
-    @property
-    def tokens(self) -> int: ...
-
-
-class Meter(Protocol):
-    """Estimates what requests will be billed, and learns from what they were."""
-
-    def expect(self, scope: str, target: Target, body: Body) -> Expected: ...
-    def learn(self, expected: Any, usage: Mapping[str, Any] | None) -> None: ...
-    def tell(self, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None: ...
+from app.types import Answer, Body, Client, Collector, Ledger, Meter, Request, Target, Trace
+from app.utils.ledger import scope_of, wants
 
 
 class Remembering:

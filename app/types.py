@@ -318,6 +318,59 @@ class Encoder(Protocol):
         """The dialect's error event; nothing follows it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A request in which the target finds its own again."""
+
+    body: Body
+    notes: tuple[str, ...] = ()
+    """What the log should say of it."""
+
+
+class Collector(Protocol):
+    """Takes from an answer what its target wants back later."""
+
+    def feed(self, batch: Batch) -> None:
+        """Chunks as they go to the client. Called for every batch, so it costs next to nothing."""
+
+    def end(self) -> None:
+        """All has come, or all that will. Has it written, and does not wait for that."""
+
+    def answer(self, completion: Completion) -> None:
+        """The same for a plain answer."""
+
+    def wait(self) -> None:
+        """Returns when every process finds it, or after a moment."""
+
+
+class Ledger(Protocol):
+    """Keeps what targets want back with their own turns, and clients may drop."""
+
+    def restored(self, body: Body, scope: str, target: Target) -> Restored: ...
+    def collector(self, body: Body, scope: str, target: Target) -> Collector: ...
+
+
+class Expected(Protocol):
+    """What a request is expected to be billed."""
+
+    @property
+    def tokens(self) -> int: ...
+
+
+class Meter(Protocol):
+    """Estimates what requests will be billed, and learns from what they were."""
+
+    def expect(self, scope: str, target: Target, body: Body) -> Expected: ...
+    def learn(self, expected: Any, usage: Mapping[str, Any] | None) -> None: ...
+    def tell(self, target: Target, body: Body, usage: Mapping[str, Any] | None) -> None: ...
+
+
+class Counter(Protocol):
+    """Counts a request's tokens."""
+
+    def count(self, request: Request, target: Target, client: Client, trace: Trace) -> int: ...
+
+
 class KeptAnswer(Protocol):
     """An answer that was kept, and what its request brought besides the answers before it."""
 

@@ -20,8 +20,7 @@ from app.errors import (
 )
 from app.gateway import Gateway, ServedStream
 from app.remembering import Remembering
-from app.types import Answer, Batch, Body, Harmony, Reasoning, Request, Target
-from app.utils.ledger import Restored
+from app.types import Answer, Batch, Body, Harmony, Reasoning, Request, Restored, Target
 from tests.fakes import (
     TICK,
     FakeBackend,

@@ -6,33 +6,15 @@ before a request is sent, and after an answer by the store's own writer, so that
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from app.backends.state_store import MEGABYTE, Room, Store
-from app.types import Batch, Body, Completion, Target
-from app.utils.ledger import Message, Restored, filled, gaps, rows_of, wants
+from app.types import Body, Completion, Restored, Target
+from app.utils.ledger import Message, filled, gaps, rows_of, wants
 from app.utils.ledger_reading import Reading, turn_in
 
 MOMENT = 0.1
 """Seconds that the end of an answer waits for its turn to be written, which takes one or two thousandths."""
 
 LEDGER = Room("ledger", most_rows=400_000, most_bytes=256 * MEGABYTE, seconds=30 * 24 * 3600.0)
-
-
-class Collector(Protocol):
-    """Takes from an answer what its target wants back."""
-
-    def feed(self, batch: Batch) -> None:
-        """Chunks as the client gets them. Called for every batch, so it costs next to nothing."""
-
-    def end(self) -> None:
-        """All has come, or all that will. Has it written, and does not wait for that."""
-
-    def answer(self, completion: Completion) -> None:
-        """The same for a plain answer."""
-
-    def wait(self) -> None:
-        """Returns when every process finds it, or after a moment."""
 
 
 class Ledger:
@@ -51,9 +33,9 @@ class Ledger:
             rows = {**rows, **self._store.get_many(LEDGER, others)}
         return filled(body, missing, rows, target)
 
-    def collector(self, body: Body, scope: str, target: Target) -> Collector:
-        """For the answer to this body, as it was before or after `restored`."""
-        return Collecting(self._store, body, scope, target) if wants(target) else Idle()
+    def collector(self, body: Body, scope: str, target: Target) -> Collecting:
+        """For the answer of a target that wants something back to this body, before or after `restored`."""
+        return Collecting(self._store, body, scope, target)
 
 
 class Collecting:
@@ -82,19 +64,3 @@ class Collecting:
         if rows := rows_of(turn, self._body, self._scope, self._target):
             self._names = tuple(rows)
             self._store.put(LEDGER, rows)
-
-
-class Idle:
-    """For targets that want nothing back."""
-
-    def feed(self, batch: Batch) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-    def answer(self, completion: Completion) -> None:
-        pass
-
-    def wait(self) -> None:
-        pass

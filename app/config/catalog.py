@@ -54,9 +54,6 @@ class Catalog:
     """What the file itself leaves out: disabled, not on the whitelist, this gateway's own entry."""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """Every key and secret header of the configuration, to be masked wherever it turns up."""
-    model: str | None = None
-    """The alias that the file's `model` names, if it is served here."""
-    small_model: str | None = None
 
     @property
     def faulty(self) -> bool:

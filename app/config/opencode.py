@@ -12,7 +12,6 @@ What works in OpenCode works here. Its rules were read in its source, 1.18 and 2
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +25,7 @@ from app.config.text import Document, read_document
 from app.config.wish import Finding, Skipped, broken
 
 USED = ("provider", "providers", "disabled_providers", "enabled_providers", "model", "small_model", "$schema")
+"""Keys of which nothing is to be said; the last three have no effect here."""
 
 
 def read(path: Path, environment: Mapping[str, str], own_addresses: Addresses = ()) -> Catalog:
@@ -33,25 +33,7 @@ def read(path: Path, environment: Mapping[str, str], own_addresses: Addresses = 
     document = read_document(path, environment)
     if not isinstance(document.data, dict):
         raise ConfigError(str(path), f"an object is expected, found {kind_of(document.data)}", "begin with {")
-    catalog = catalog_of(path, findings(document), environment, own_addresses)
-    return replace(
-        catalog,
-        model=_served(document.data.get("model"), catalog),
-        small_model=_served(document.data.get("small_model"), catalog),
-    )
-
-
-def _served(selection: object, catalog: Catalog) -> str | None:
-    """The alias that OpenCode's `model` names here, if it does; it may as well name one of OpenCode's own."""
-    match selection:
-        case {"providerID": str(provider), "model": str(model)}:
-            name = f"{provider}/{model}"
-        case str():
-            name = selection.partition("#")[0]
-        case _:
-            return None
-    target = catalog.targets.get(name) or catalog.targets.get(name.partition("/")[2])
-    return target.alias if target else None
+    return catalog_of(path, findings(document), environment, own_addresses)
 
 
 def findings(document: Document) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 from app.dialects.openai_responses_items import OpenSealed, type_of
 from app.dialects.openai_responses_request import ResponsesRequest, chat_body
 from app.errors import BadRequest
-from app.types import Answer, Body, Request
+from app.types import Body, Request
 from app.utils.shapes import as_list
 
 LONGEST_PAGE = 100
@@ -36,12 +36,6 @@ def with_history(request: Request, history: list[Body]) -> ResponsesRequest:
     rest = {key: value for key, value in request.body.items() if key != "previous_response_id"}
     body = {**rest, "input": [*history, *_items(request.body)]}
     return replace(_with(request, body), previous=previous_of(request))
-
-
-def history_of(kept_input: list[Body], answer: Answer) -> list[Body]:
-    """All that was said by the end of a response: what `input_items` gave for it, and its output."""
-    output = answer.get("output")
-    return [*kept_input, *(output if isinstance(output, list) else ())]
 
 
 def references(request: Request) -> list[str]:

@@ -26,15 +26,6 @@ def opens_nothing(sealed: str) -> dict[str, Any] | None:
     return None
 
 
-DROPPED = frozenset(
-    """web_search_call file_search_call computer_call computer_call_output image_generation_call
-    code_interpreter_call mcp_list_tools mcp_approval_request mcp_approval_response program program_output
-    compaction compaction_summary compaction_trigger context_compaction ghost_snapshot
-    additional_tools""".split()  # noqa: SIM905  # a list of a dozen lines says no more
-)
-"""Items that have no form in chat: what OpenAI ran itself, and what only OpenAI can read."""
-
-
 @dataclass(slots=True)
 class Turn:
     """What the assistant did in one go, and what came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
@@ -12,15 +12,9 @@ from app.gateway import Gateway
 from app.routes.body import body_of, json_of
 from app.routes.edge import Record, marked
 from app.routes.responses import Memory
-from app.types import Client, Dialect, Request, Target, Trace
+from app.types import Counter, Dialect, Request
 
 bp = Blueprint("count_tokens", __name__)
-
-
-class Counter(Protocol):
-    """Whoever counts."""
-
-    def count(self, request: Request, target: Target, client: Client, trace: Trace) -> int: ...
 
 
 @bp.post("/messages/count_tokens")

@@ -19,12 +19,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from app.types import Body, Client, Target
+from app.types import Body, Client, Restored, Target
 from app.utils.codec import dumps, loads
 from app.utils.shapes import as_dict, as_dicts, as_text
 
@@ -220,15 +220,6 @@ class Gap:
     place: int
     """In the messages."""
     names: Names
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A request in which the target finds its own again."""
-
-    body: Body
-    notes: tuple[str, ...] = field(default=())
-    """What the log should say of it."""
 
 
 def gaps(body: Body, scope: str, target: Target) -> list[Gap]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.backends.http import Http
-from app.backends.ledger import Idle, Ledger
+from app.backends.ledger import Ledger
 from app.backends.relay import Relay
 from app.backends.state import open_store
 from app.backends.state_writer import Writer
@@ -117,15 +117,6 @@ def test_an_answer_that_holds_nothing_of_the_kind_costs_no_write(
     collector.end()
 
     assert store.asked == []
-
-
-def test_for_a_target_that_wants_nothing_nothing_is_done(ledger: Ledger) -> None:
-    collector = ledger.collector(asking(USER), "scope", PLAIN)
-    collector.feed([chunk(content="Hello")])
-    collector.end()
-    collector.answer({})
-
-    assert isinstance(collector, Idle)
 
 
 def test_what_one_worker_saw_another_finds_and_a_restart_loses_nothing(tmp_path: Path) -> None:

@@ -57,25 +57,6 @@ def test_a_full_name_belongs_to_its_provider_and_to_no_key_that_looks_like_it(re
     assert catalog.targets["anthropic/claude"].model == "own"
 
 
-@pytest.mark.parametrize(
-    ("selection", "alias"),
-    [
-        pytest.param("p/m", "m", id="provider and model"),
-        pytest.param("p/m#high", "m", id="with a variant"),
-        pytest.param("localcode/m", "m", id="behind a client's name for the gateway"),
-        pytest.param({"providerID": "p", "model": "m"}, "m", id="in two parts"),
-        pytest.param("other/thing", None, id="one of OpenCode's own"),
-        pytest.param(None, None, id="null"),
-    ],
-)
-def test_the_files_own_choice_of_model_is_known_by_its_alias(
-    read: Read, selection: object, alias: str | None
-) -> None:
-    catalog = read(v1() | {"model": selection, "small_model": selection})
-
-    assert (catalog.model, catalog.small_model) == (alias, alias)
-
-
 # --- which are served
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from app.dialects import openai_responses
 from app.dialects.openai_responses_history import (
-    history_of,
     input_items,
     opening,
     page_of,
@@ -34,7 +33,7 @@ def test_a_request_goes_on_from_an_earlier_response_without_its_instructions() -
     first = asked("Hi", instructions="Be brief.")
     answer = openai_responses.render(completion("Hello"), first, SERVED)
     second = asked(previous_response_id="resp_1", instructions="Be kind.")
-    whole = with_history(second, history_of(input_items(first, "1"), answer))
+    whole = with_history(second, [*input_items(first, "1"), *answer["output"]])
 
     assert previous_of(second) == "resp_1"
     assert whole.as_chat()["messages"] == [

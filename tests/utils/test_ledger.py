@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.types import Client, Target
-from app.utils.ledger import DUMMY, Restored, Wants, filled, gaps, insists, rows_of, scope_of, wants
+from app.types import Client, Restored, Target
+from app.utils.ledger import DUMMY, Wants, filled, gaps, insists, rows_of, scope_of, wants
 
 Json = dict[str, Any]
 
