@@ -34,7 +34,10 @@ def json_in(body: bytes, target: Target) -> Any:
     try:
         answer = loads(body)
     except ValueError:
-        raise garbage(target, f"{_looks_like(body)}: check its baseURL") from None
+        # A page where an answer was due comes of a wrong address, and agents repeat a 502 for half a minute.
+        is_page = body.lstrip()[:1] == b"<"
+        what = "a web page" if is_page else "what is not JSON" if body.strip() else "nothing"
+        raise garbage(target, f"{what}: check its baseURL", 400 if is_page else None) from None
     if (said := error_in(answer)) is not None:
         raise problem_of(said, status_in(said), target)
     return answer
@@ -79,9 +82,3 @@ def gathered(
     if not is_whole(answer):
         raise cut(target)
     return answer
-
-
-def _looks_like(body: bytes) -> str:
-    if not body.strip():
-        return "nothing"
-    return "a web page" if body.lstrip()[:1] == b"<" else "what is not JSON"

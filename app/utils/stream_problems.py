@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.errors import GatewayError, UpstreamCut, UpstreamFailed, UpstreamGarbage
 from app.types import Target
 
-FAILED_FINISHES = frozenset({"network_error", "error"})
-"""What GLM and OpenRouter call an answer that broke; ending it as if it had finished would be a lie."""
+FAILED_FINISHES = frozenset({"network_error", "error", "insufficient_system_resource"})
+"""What GLM, OpenRouter and DeepSeek call an answer that broke; to end it as if it had finished is a lie."""
 
 
 def broken(target: Target, finish: str) -> GatewayError:
@@ -18,8 +18,8 @@ def cut(target: Target) -> GatewayError:
     return UpstreamCut(f"the stream of '{target.alias}' ended before the answer was finished")
 
 
-def garbage(target: Target, what: str) -> GatewayError:
-    return UpstreamGarbage(f"the provider of '{target.alias}' answered {what}")
+def garbage(target: Target, what: str, status: int | None = None) -> GatewayError:
+    return UpstreamGarbage(f"the provider of '{target.alias}' answered {what}", status=status)
 
 
 def no_event(target: Target) -> GatewayError:

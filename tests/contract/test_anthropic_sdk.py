@@ -200,7 +200,7 @@ FAULTS = [
     ("status status=500", anthropic.InternalServerError, "api_error"),
     ("status status=503", anthropic.InternalServerError, "api_error"),
     ("status status=529", anthropic.OverloadedError, "overloaded_error"),
-    ("html", anthropic.InternalServerError, "api_error"),
+    ("html", anthropic.BadRequestError, "invalid_request_error"),
     ("drop", anthropic.InternalServerError, "api_error"),
 ]
 

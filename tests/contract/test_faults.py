@@ -27,7 +27,7 @@ STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["plain", "strea
         ("status status=500", 500, None),
         ("status status=503", 503, None),
         ("status status=529", 529, None),
-        ("html", 502, "upstream_bad_answer"),
+        ("html", 400, "upstream_bad_answer"),
         ("nothing", 502, "upstream_bad_answer"),
         ("drop", 502, "upstream_unreachable"),
         ("drop reset=1", 502, "upstream_unreachable"),

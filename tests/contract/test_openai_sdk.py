@@ -270,7 +270,7 @@ FAULTS = [
     ("busy", openai.RateLimitError, 429),
     ("status status=500", openai.InternalServerError, 500),
     ("status status=503", openai.InternalServerError, 503),
-    ("html", openai.InternalServerError, 502),
+    ("html", openai.BadRequestError, 400),
     ("drop", openai.InternalServerError, 502),
 ]
 

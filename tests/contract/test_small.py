@@ -81,7 +81,7 @@ def test_the_path_may_stand_without_v1(gateway: Gateway, alias: str, path: str) 
         pytest.param("status", {"status": 404}, 404, "model_not_found", id="no such model"),
         pytest.param("busy", {}, 429, "rate_limit_exceeded", id="429"),
         pytest.param("status", {"status": 500}, 500, None, id="500"),
-        pytest.param("html", {}, 502, "upstream_bad_answer", id="a page"),
+        pytest.param("html", {}, 400, "upstream_bad_answer", id="a page"),
         pytest.param("too-long", {}, 400, "context_length_exceeded", id="too long"),
         pytest.param("canary", {}, 400, "upstream_authentication_error", id="a wrong key"),
     ],
