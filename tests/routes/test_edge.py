@@ -24,7 +24,7 @@ from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Answer, Batch, Stream
-from app.utils.preview import sent_lines
+from app.utils.preview import answer_text, sent_lines
 from app.utils.wire_chat import ChatStream
 from tests.fakes import (
     SERVED,
@@ -650,4 +650,4 @@ def test_debug_shows_a_plain_answer_as_it_leaves(
 
     reply = serve(world).post(path, json=ASKED[path])
 
-    assert [json.loads(text) for text in shown(lines, "[RESPONSE]")] == [reply.json]
+    assert shown(lines, "[RESPONSE]") == [answer_text(reply.json)]
