@@ -185,11 +185,12 @@ class MessageStream:
 
     def __init__(self, target: Target, trace: Trace) -> None:
         self.failed: GatewayError | None = None
-        """Set when a stop reason stands for a failure; what came before it has been passed on."""
+        """Set by a stop that stands for a failure or has no reason, and by what makes no message."""
         self._target = target
         self._trace = trace
         self._usage: dict[str, Any] = {}
         self._whole = False
+        self._stop: dict[str, Any] = {"stop_reason": None, "stop_sequence": None}
         self._order = BlockOrder()
 
     def pass_on(self, batch: Batch) -> Batch:
@@ -198,8 +199,14 @@ class MessageStream:
             if event["type"] != "content_block_delta":
                 self._follow(event)
                 if self.failed:
-                    return self._order.put(batch[:place])
-        return self._order.put(batch)
+                    return self._ordered(batch[:place])
+        return self._ordered(batch)
+
+    def _ordered(self, batch: Batch) -> Batch:
+        ordered = self._order.put(batch)
+        if self._order.broken:
+            self.failed = garbage(self._target, self._order.broken)
+        return ordered
 
     def end(self) -> None:
         """Raises what is wrong with a stream that ends here: UpstreamCut unless the message stopped."""
@@ -217,23 +224,26 @@ class MessageStream:
                 if isinstance(message, dict):
                     message["model"] = self._target.alias
                     self._note(message.get("usage"))
+                    _complete(message)
             case "content_block_start":
                 _mended(event)
             case "message_delta":
                 self._stopped(event)
-            case "message_stop":
-                self._whole = True
+            case "message_stop" if not self._whole:
+                self.failed = cut(self._target)
 
     def _stopped(self, event: Event) -> None:
-        delta = event.get("delta")
-        reason = delta.get("stop_reason") if isinstance(delta, dict) else None
+        said = {key: it for key, it in as_dict(event.get("delta")).items() if it is not None}
+        reason = said.get("stop_reason")
         if not isinstance(reason, str):
-            reason = ""
-        if reason in FAILED_FINISHES:
+            said.pop("stop_reason", None)
+        elif reason in FAILED_FINISHES:
             self.failed = broken(self._target, reason)
         elif reason:
             self._trace.finish = reason
             self._whole = True
+        self._stop |= said  # Anthropic promises one or more of these
+        event["delta"] = {**self._stop}
         self._note(event.get("usage"))
         _mended(event)
 
@@ -241,6 +251,18 @@ class MessageStream:
         if isinstance(usage, dict):
             self._usage = newest(self._usage, usage)
             self._trace.usage = usage_in_chat(self._usage)
+
+
+_BEGUN: Answer = {"type": "message", "role": "assistant", "stop_reason": None, "stop_sequence": None}
+
+
+def _complete(message: Answer) -> None:
+    """The same for how a message begins."""
+    for key, value in _BEGUN.items():
+        message.setdefault(key, value)
+    message["usage"] = {"input_tokens": 0, "output_tokens": 0, **as_dict(message.get("usage"))}
+    if not isinstance(message.get("content"), list):
+        message["content"] = []
 
 
 def _mended(event: Event) -> None:

@@ -1,7 +1,7 @@
 """A judge of streams in Anthropic's Messages, and what an SDK would make of one. Knows nothing of the code.
 
 The grammar: message_start, then blocks (index 0, 1, 2 … without gaps, one open at a time, each
-of them begun, continued and stopped, pings anywhere), message_delta, message_stop; or any
+of them begun, continued and stopped, pings anywhere), message_delta (or more), message_stop; or any
 beginning of that, and then an error.
 """
 
@@ -157,12 +157,14 @@ class Judge:
         self.open = None
 
     def message_delta(self, event: Json, told: Told) -> None:
-        assert (self.stage, self.open) == ("blocks", None)
+        assert self.stage in ("blocks", "stopped")
+        assert self.open is None
         assert event["delta"].keys() == {"stop_reason", "stop_sequence"}
         assert event["delta"]["stop_reason"] in STOPS | {None}
         numbers = [value for name, value in event["usage"].items() if name not in WORDS]
         assert all(value is None or type(value) in (int, dict) for value in numbers)
         assert type(event["usage"]["output_tokens"]) is int
+        assert event["delta"]["stop_reason"] or not told.stop.get("stop_reason"), "the reason is taken back"
         told.stop, told.usage = event["delta"], event["usage"]
         self.stage = "stopped"
 

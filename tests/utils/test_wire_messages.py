@@ -433,7 +433,7 @@ def test_a_stop_reason_that_stands_for_a_failure_is_one() -> None:
     stop = {"type": "message_delta", "delta": {"stop_reason": "network_error"}, "usage": {}}
     follower = wire_messages.follow(TARGET, True, trace())
 
-    assert follower.pass_on([{"type": "ping"}, stop, {"type": "message_stop"}]) == [{"type": "ping"}]
+    assert follower.pass_on([deepcopy(LLAMA[0]), stop, {"type": "message_stop"}])[1:] == []
     assert isinstance(follower.failed, UpstreamFailed)
     with pytest.raises(UpstreamFailed):
         follower.end()
@@ -462,6 +462,85 @@ LLAMA: Batch = [
     {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}},
     {"type": "message_stop"},
 ]
+
+
+@pytest.mark.parametrize("stop", [None, {}, {"stop_reason": None}, {"stop_reason": 5}], ids=repr)
+def test_a_stop_without_a_reason_is_a_cut(stop: Any) -> None:
+    follower = wire_messages.follow(TARGET, True, trace())
+    deltas = [] if stop is None else [{"type": "message_delta", "delta": stop}]
+    passed = follower.pass_on([deepcopy(LLAMA[0]), *deltas, {"type": "message_stop"}])
+
+    assert [it["type"] for it in passed] == ["message_start", *(it["type"] for it in deltas)]
+    with pytest.raises(UpstreamCut):
+        follower.end()
+
+
+def test_a_stream_that_is_no_message_is_garbage() -> None:
+    follower = wire_messages.follow(TARGET, True, trace())
+
+    assert len(follower.pass_on([*deepcopy(LLAMA[:1] * 2), *deepcopy(LLAMA[1:])])) == 1
+    assert isinstance(follower.failed, UpstreamGarbage)
+    with pytest.raises(UpstreamGarbage, match="'alias' answered a stream of two messages"):
+        follower.end()
+
+
+def begun(index: int) -> Json:
+    kinds: list[Json] = [
+        {"type": "text", "text": ""},
+        {"type": "tool_use", "id": f"c{index}", "name": "f"},
+        {"type": "thinking", "thinking": ""},
+    ]
+    return {"type": "content_block_start", "index": index, "content_block": kinds[index % 3]}
+
+
+def piece(index: int, said: str) -> Json:
+    kind, name = (
+        ("text_delta", "text"),
+        ("input_json_delta", "partial_json"),
+        ("thinking_delta", "thinking"),
+    )[index % 3]
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, name: said}}
+
+
+PIECES = st.one_of(
+    st.builds(begun, st.integers(0, 5)),
+    st.builds(piece, st.integers(0, 5), st.sampled_from(["", "{", "}", '"x"'])),
+    st.builds(lambda index: {"type": "content_block_stop", "index": index}, st.integers(0, 6)),
+    st.just({"type": "ping"}),
+)
+LAST = st.sampled_from(
+    [
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_delta", "delta": None},
+        {"type": "message_stop"},
+    ]
+)
+START: Json = {"type": "message_start", "message": {"id": "msg_1", "model": "wire-id"}}
+
+
+@given(
+    st.tuples(st.sampled_from([[], [START], [START, START]]), st.lists(PIECES), st.lists(LAST, max_size=2)),
+    st.integers(1, 9),
+)
+def test_whatever_order_a_stream_comes_in_it_leaves_in_the_right_one_or_fails(
+    came: tuple[Batch, Batch, Batch], size: int
+) -> None:
+    events = deepcopy([event for part in came for event in part])
+    follower = wire_messages.follow(TARGET, True, trace())
+    encoder = relayed(ASKED, SERVED)
+    stream, failure = b"", None
+    for at in range(0, len(events), size):
+        stream += encoder.feed(follower.pass_on(events[at : at + size]))
+        if follower.failed:
+            break
+    try:
+        follower.end()
+        stream += encoder.close()
+    except GatewayError as problem:
+        failure = problem
+        stream += encoder.fail(problem)
+
+    assert check(stream, whole=False).ended == (failure is None)
 
 
 def test_what_clients_cannot_do_without_is_put_in() -> None:
