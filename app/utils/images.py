@@ -42,12 +42,18 @@ _PERHAPS = frozenset({"file_id", "file_data", "data", "image", "video", "audio",
 _IMAGE_KEYS = frozenset({"image_url", "image"})
 _IMAGE_TYPES = frozenset({"image_url", "input_image", "image"})
 
-# What a model or a search said: a URL in there is text, whatever it leads to.
-_NEVER_FETCHED = frozenset(
-    {"tool_use", "server_tool_use", "mcp_tool_use", "search_result", "web_search_result", "web_fetch_result"}
-    | {"web_search_result_location", "url_citation", "function_call", "custom_tool_call", "web_search_call"}
-    | {"local_shell_call", "mcp_call", "reasoning", "thinking"}
-)
+# What a model or a search said: a URL in there is text, whatever it leads to. Of each type of item the
+# fields that hold no more than that; everything else in it is looked into, for the client names the type.
+_CALL = frozenset({"input", "arguments", "action"})
+_ORIGIN = frozenset({"url", "source"})
+_SAID: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("tool_use", "server_tool_use", "mcp_tool_use"), _CALL),
+    **dict.fromkeys(("function_call", "custom_tool_call", "mcp_call", "mcp_approval_request"), _CALL),
+    **dict.fromkeys(("web_search_call", "local_shell_call", "shell_call", "computer_call"), _CALL),
+    **dict.fromkeys(("search_result", "web_search_result", "web_fetch_result"), _ORIGIN),
+    **dict.fromkeys(("url_citation", "web_search_result_location", "search_result_location"), _ORIGIN),
+}
+_NOTHING: frozenset[str] = frozenset()
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):", re.IGNORECASE)
 _BLANKS = re.compile(r"[\x00-\x20\x7f]+")
@@ -101,19 +107,22 @@ def _is_data(place: Place) -> bool:
     return place.path[0] == "documents" and len(place.path) == 3 and place.path[-1] in ("url", "uri")
 
 
-def _within(value: Any, path: Path, is_image: bool) -> Iterator[Place]:
-    if isinstance(value, list):
+def _within(value: Any, path: Path, is_image: bool, field: str = "") -> Iterator[Place]:
+    """The URLs in a value; `field` is the one that it stands in, in a list perhaps."""
+    if isinstance(value, str):
+        if field in _ALWAYS or (field in _PERHAPS and _looks_like_url(field, value)):
+            yield Place(path, value, is_image)
+    elif isinstance(value, list):
         for number, one in enumerate(value):
-            yield from _within(one, (*path, number), is_image)
-    elif isinstance(value, dict) and value.get("type") not in _NEVER_FETCHED:
-        is_image = is_image or value.get("type") in _IMAGE_TYPES
+            yield from _within(one, (*path, number), is_image, field)
+    elif isinstance(value, dict):
+        kind = value.get("type", field if field == "url_citation" else None)
+        kind = kind if isinstance(kind, str) else ""
+        said = _SAID.get(kind, _NOTHING)
+        is_image = is_image or kind in _IMAGE_TYPES
         for key, one in value.items():
-            here = is_image or key in _IMAGE_KEYS
-            if isinstance(one, str):
-                if key in _ALWAYS or (key in _PERHAPS and _looks_like_url(key, one)):
-                    yield Place((*path, key), one, here)
-            else:
-                yield from _within(one, (*path, key), here)
+            if key not in said or (said is _ORIGIN and not isinstance(one, str)):
+                yield from _within(one, (*path, key), is_image or key in _IMAGE_KEYS, key)
 
 
 def _looks_like_url(key: str, text: str) -> bool:

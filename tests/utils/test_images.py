@@ -191,6 +191,79 @@ def test_the_arguments_of_tool_calls_are_not_read() -> None:
     assert list(urls_in({"messages": [{"role": "assistant", "tool_calls": [call]}]})) == []
 
 
+IMAGE = {"type": "image", "source": {"type": "url", "url": HTTP}}
+NAMED = [
+    "tool_use",
+    "server_tool_use",
+    "mcp_tool_use",
+    "search_result",
+    "web_search_result",
+    "web_fetch_result",
+    "url_citation",
+    "web_search_result_location",
+    "function_call",
+    "custom_tool_call",
+    "web_search_call",
+    "local_shell_call",
+    "mcp_call",
+    "reasoning",
+    "thinking",
+]
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_no_type_that_a_client_names_hides_a_picture(kind: str) -> None:
+    body = saying({"type": kind, "content": [IMAGE]}, {"type": kind, "image_url": {"url": HTTP}})
+
+    assert [place.name for place in urls_in(body)] == [
+        "messages[1].content[0].content[0].source.url",
+        "messages[1].content[1].image_url.url",
+    ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {
+            "type": "tool_use",
+            "id": "t",
+            "name": "fetch",
+            "input": {"url": HTTP, "image": {"url": "file:///x"}},
+        },
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": {"url": HTTP}},
+        {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": {"url": HTTP}},
+        {"type": "mcp_call", "name": "f", "arguments": {"uri": HTTP}, "output": HTTP},
+        {"type": "web_search_call", "action": {"type": "open_page", "url": HTTP}},
+        {"type": "search_result", "source": HTTP, "title": "t", "content": [{"type": "text", "text": HTTP}]},
+        {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "url": HTTP}]},
+        {"type": "text", "text": "a", "citations": [{"type": "web_search_result_location", "url": HTTP}]},
+        {"type": "output_text", "text": "a", "annotations": [{"type": "url_citation", "url": HTTP}]},
+        {"type": "text", "annotations": [{"type": "url_citation", "url_citation": {"url": HTTP}}]},
+    ],
+    ids=lambda part: part["type"],
+)
+def test_what_a_model_or_a_search_said_is_text(part: dict[str, Any]) -> None:
+    assert list(urls_in(saying(part))) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ({"type": "image_url", "image_url": [HTTP]}, "image_url[0]"),
+        ({"type": "image_url", "image_url": {"url": [[HTTP]]}}, "image_url.url[0][0]"),
+        ({"type": "search_result", "source": {"type": "url", "url": HTTP}}, "source.url"),
+        ({"type": ["image"], "image_url": HTTP}, "image_url"),
+        ({"type": {}, "image_url": HTTP}, "image_url"),
+        ({"type": None, "source": {"type": [], "url": HTTP}}, "source.url"),
+    ],
+    ids=repr,
+)
+def test_neither_lists_nor_odd_types_hide_a_url(part: dict[str, Any], where: str) -> None:
+    found = list(urls_in(saying(part)))
+
+    assert [place.name for place in found] == [f"messages[1].content[0].{where}"]
+
+
 def test_a_replaced_body_is_new_and_shares_what_did_not_change() -> None:
     body = saying({"type": "text", "text": "Hi"}, picture(HTTP))
     before = copy.deepcopy(body)
