@@ -43,6 +43,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     from app.backends.state_writer import Writer
     from app.config.catalog import needs_litellm
     from app.gateway import Gateway
+    from app.memory import Memory
     from app.remembering import Remembering
     from app.routes import (
         access,
@@ -71,7 +72,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     }
     store = open_store(settings.home, settings.state_url)
     writer = Writer(store)  # for what no event may wait for
-    memory = responses.Memory(KeptAnswers(store), Sealer.of(settings.home, store))
+    memory = Memory(KeptAnswers(store), Sealer.of(settings.home, store))
     counting = Counting(http, via)
     meter = Meter(also=counting.learn)
     gateway = Gateway(catalog, backends, inline_images, Remembering(Ledger(writer), meter))

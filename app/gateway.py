@@ -166,7 +166,10 @@ class ServedStream:
         trace.first = time.monotonic()
 
     def _begin(self) -> Batch:
-        """The first batch that holds anything for the client. What fails here is a status."""
+        """The first batch that holds anything for the client. What fails here is a status.
+
+        `backends.retrying.Begun` waits for the target's first one: what fails before that is tried again.
+        """
         try:
             for batch in self._stream:
                 if kept := self._passed(batch):

@@ -59,7 +59,7 @@ class Retries:
 class Harmony:
     """A target that gives or takes raw Harmony text."""
 
-    prompt: Literal["completions", "chat"] = "completions"
+    form: Literal["completions", "chat"] = "completions"
     """`completions`: the gateway writes the prompt and calls /completions; `chat`: the target takes messages,
     and only its answers are raw."""
     analysis: Literal["drop", "expose"] = "drop"

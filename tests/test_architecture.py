@@ -1,4 +1,4 @@
-"""DESIGN's picture of who may know whom, kept true: imports point inwards, the world stays at the edge."""
+"""Who may know whom (docs/architecture.md), kept true: imports point inwards, the world stays at the edge."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "dialects": {"utils"} | INNER,
     "backends": {"utils"} | INNER,
     "remembering": {"utils"} | INNER,
+    "memory": {"dialects"} | INNER,
     "gateway": {"remembering", "utils", "config"} | INNER,
-    "routes": {"gateway", "dialects", "utils", "config", "logs"} | INNER,
+    "routes": {"gateway", "memory", "dialects", "utils", "config", "logs"} | INNER,
     "server": {"__init__", "config", "logs"} | INNER,
     "worker": {"server"},
 }

@@ -100,7 +100,7 @@ def is_harmony(call: Call) -> bool:
 
 
 def _form(call: Call) -> str:
-    return call.target.harmony.prompt if call.target.harmony else ""
+    return call.target.harmony.form if call.target.harmony else ""
 
 
 class HarmonyStream:

@@ -12,7 +12,7 @@ from contextlib import closing
 from app.backends.connecting import Wait
 from app.backends.http import Http, Reply
 from app.errors import BadRequest, UpstreamError, UpstreamGarbage
-from app.types import Answer, Batch, Body, Call, DialectName, Target, Wire
+from app.types import Answer, Batch, Body, Call, DialectName, Stream, Target, Wire
 from app.utils.answers import BLANK, is_stream
 from app.utils.codec import dumps
 from app.utils.problems import problem_from
@@ -40,7 +40,7 @@ class Relay:
                 answer = wire.answer_in(first + reply.read_all(), call.target)
         return answer
 
-    def stream(self, call: Call) -> RelayStream:
+    def stream(self, call: Call) -> Stream:
         wire = WIRES[call.wire]
         reply = self._ask(call, wire)
         try:
@@ -49,7 +49,7 @@ class Relay:
                 return RelayStream(reply, first, wire, call.target)
             with closing(reply):
                 answer = wire.answer_in(first + reply.read_all(), call.target)
-                return RelayStream.of(wire.events_of(answer), wire)
+                return (batch for batch in [wire.events_of(answer)])  # a stream of one, already here
         except BaseException:
             reply.close()
             raise
@@ -98,17 +98,10 @@ def written(body: Body) -> bytes:
 class RelayStream:
     """An open stream; closing it early ends the connection, and with it the target's work."""
 
-    def __init__(self, reply: Reply | None, first: bytes, wire: Wire, target: Target) -> None:
+    def __init__(self, reply: Reply, first: bytes, wire: Wire, target: Target) -> None:
         self._reply = reply
         self._ended = False
-        self._batches = iter(()) if reply is None else _events(reply, first, wire, target, self._end)
-
-    @classmethod
-    def of(cls, batch: Batch, wire: Wire) -> RelayStream:
-        """A stream of one batch that is here already."""
-        stream = cls(None, b"", wire, Target("", "", ""))
-        stream._batches = iter([batch])
-        return stream
+        self._batches = _events(reply, first, wire, target, self._end)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -117,8 +110,7 @@ class RelayStream:
         return next(self._batches)
 
     def close(self) -> None:
-        if self._reply is not None:
-            self._reply.close(ended=self._ended)
+        self._reply.close(ended=self._ended)
 
     def _end(self) -> None:
         self._ended = True

@@ -74,7 +74,10 @@ def pause_before(tried: int, problem: GatewayError, call: Call) -> float | None:
 
 
 class Begun:
-    """A stream whose first batch is here: whatever fails from now on is not a status any more."""
+    """A stream whose first batch is here: whatever fails from now on is not tried again.
+
+    What of that batch is for the client, and so what can still be a status, `gateway.ServedStream` sees.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream

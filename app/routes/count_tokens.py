@@ -9,9 +9,9 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.dialects import anthropic_messages, openai_responses
 from app.gateway import Gateway
+from app.memory import Memory
 from app.routes.body import body_of, json_of
 from app.routes.edge import Record, marked
-from app.routes.responses import Memory
 from app.types import Counter, Dialect, Request
 
 bp = Blueprint("count_tokens", __name__)

@@ -6,27 +6,20 @@ from any of them, and see or delete it, while the target is asked with the whole
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from secrets import token_hex
-from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.dialects import openai_responses
 from app.dialects.openai_responses_history import (
     input_items,
-    opening,
     page_of,
     previous_of,
-    references,
-    resolved,
-    with_history,
 )
 from app.errors import BadRequest, UnknownResponse
+from app.memory import Memory
 from app.routes.edge import asked_in, served_in
-from app.types import Answer, Client, Keeper, KeptAnswer, Request, Sealer
+from app.types import Answer, KeptAnswer
 from app.utils.fields import kind
 
 bp = Blueprint("responses", __name__)
@@ -52,9 +45,7 @@ def create() -> Response:
 @bp.get("/responses/<answer_id>")
 def show(answer_id: str) -> Response:
     if request.args.get("stream") in ("true", "1"):
-        raise BadRequest(
-            "a kept response is not streamed: ask for it without 'stream'", param="stream"
-        )
+        raise BadRequest("a kept response is not streamed: ask for it without 'stream'", param="stream")
     return jsonify(_found(answer_id).response)
 
 
@@ -102,43 +93,3 @@ def _unknown(answer_id: str) -> UnknownResponse:
         f"Response with id '{answer_id[:80]}' not found: it was not kept (store: true), or is too old",
         param="response_id",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the Responses API remembers: answers by their ids, and thoughts that clients carry, sealed."""
-
-    kept: Keeper
-    sealer: Sealer
-
-    def completed(self, asked: Request, client: Client) -> Request:
-        """The request with all that it only names: an earlier response, items, sealed thoughts."""
-        if names := references(asked):
-            found = {name: self.kept.item(client.owner, name) for name in names}
-            asked = resolved(asked, {name: item for name, item in found.items() if item})
-        if previous := previous_of(asked):
-            history = self.kept.history(client.owner, previous)
-            if history is None:
-                raise BadRequest(
-                    f"Previous response with id '{previous[:80]}' not found.",
-                    param="previous_response_id",
-                    code="previous_response_not_found",
-                )
-            asked = with_history(asked, history)
-        return opening(asked, partial(self.sealer.open, owner=client.owner))
-
-    def dialect_for(self, client: Client) -> Sealing:
-        return Sealing(partial(self.sealer.seal, owner=client.owner))
-
-
-class Sealing:
-    """The dialect for one client, whose thoughts are sealed for it."""
-
-    name = openai_responses.name
-    parse = staticmethod(openai_responses.parse)
-    relayed = staticmethod(openai_responses.relayed)
-    error = staticmethod(openai_responses.error)
-
-    def __init__(self, seal: Callable[[dict[str, Any]], str]) -> None:
-        self.encoder = partial(openai_responses.encoder, seal=seal)
-        self.render = partial(openai_responses.render, seal=seal)

@@ -24,7 +24,7 @@ from tests.fakes import TICK, FakeBackend, Leaving, call, chunk, client, complet
 
 RAW = target(harmony=Raw())
 EXPOSE = target(harmony=Raw(analysis="expose"))
-CHAT = target(harmony=Raw(prompt="chat"))
+CHAT = target(harmony=Raw(form="chat"))
 
 THINK = "<|channel|>analysis<|message|>Hm<|end|>"
 HELLO = f"{THINK}<|start|>assistant<|channel|>final<|message|>Hello"

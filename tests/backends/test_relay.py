@@ -11,7 +11,7 @@ import pytest
 
 from app.backends import http as http_module
 from app.backends.http import Http
-from app.backends.relay import Relay, RelayStream
+from app.backends.relay import Relay
 from app.errors import (
     BadRequest,
     ClientLeft,
@@ -27,7 +27,7 @@ from app.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from app.types import Batch, Call, Chunk, Target, Timeouts
+from app.types import Batch, Call, Chunk, Stream, Target, Timeouts
 from app.utils.chat_events import chunks_of, completion_of
 from app.utils.codec import dumps
 from app.utils.sse import frame
@@ -62,7 +62,7 @@ def to(server: Server, **over: Any) -> Call:
     return call(at(server), stream=True, **over)
 
 
-def all_of(stream: RelayStream) -> Batch:
+def all_of(stream: Stream) -> Batch:
     """Every chunk of a stream that ends as it should."""
     try:
         return [it for batch in stream for it in batch]
@@ -70,7 +70,7 @@ def all_of(stream: RelayStream) -> Batch:
         stream.close()
 
 
-def until_it_fails(stream: RelayStream) -> tuple[Batch, GatewayError]:
+def until_it_fails(stream: Stream) -> tuple[Batch, GatewayError]:
     """The chunks that come before the error, and the error."""
     chunks: Batch = []
     try:
