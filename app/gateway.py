@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from app.config.catalog import Catalog
-from app.errors import TargetUnavailable
+from app.errors import BadRequest, GatewayError, TargetUnavailable
 from app.remembering import Afterwards, Remembering
 from app.types import (
     Answer,
@@ -80,7 +80,7 @@ class Gateway:
         """The target for what a client calls a model, answering to that name."""
         target = resolve(model, self.catalog.targets)
         if target.unavailable:
-            raise TargetUnavailable(f"'{model}' cannot be used: {target.unavailable} ({target.mend})")
+            raise unavailable(model, target)
         return target if target.alias == model else replace(target, alias=model)
 
     def _call(self, request: Request, client: Client, trace: Trace) -> tuple[Call, Way, Afterwards]:
@@ -112,6 +112,14 @@ class Gateway:
             body = reasoning.spelled(with_thoughts_as_wanted(body, target), target)
         body = reasoning.applied(body, decision, target)
         return prepared(body, target, request.stream, request.include_usage), after
+
+
+def unavailable(model: str, target: Target) -> GatewayError:
+    """The error for a target that cannot be called, with what helps."""
+    why = f"'{model}' cannot be used: {target.unavailable}"
+    if target.broken:
+        return BadRequest(f"{why} (python -m app check says more)", param="model")
+    return TargetUnavailable(f"{why} (see .env.example)")
 
 
 def native_body(request: Request, target: Target, way: Way, decision: reasoning.Decision | None) -> Body:

@@ -122,8 +122,8 @@ class Target:
     """What `/v1/models` publishes: name, limit, cost, modalities, reasoning, tool_call, attachment."""
     unavailable: str | None = None
     """Why it cannot be called (a missing key, by its variable; a wrong entry, by its place), or None."""
-    mend: str = "see .env.example"
-    """What helps then."""
+    broken: bool = False
+    """Whether that is a mistake in its entry, which no key mends."""
 
     @property
     def name(self) -> str:

@@ -202,7 +202,7 @@ def test_a_model_with_a_mistake_stays_in_sight_and_its_clients_hear_why(tmp_path
         listed = requests.get(f"{gateway.url}/v1/models/bad", timeout=10).json()
         told = gateway.log()
 
-    assert asked.status == 400
+    assert (asked.status, asked.error["type"]) == (400, "invalid_request_error")
     assert asked.error["message"] == (
         f"'bad' cannot be used: its entry is wrong: {place} (python -m app check says more)"
     )

@@ -40,7 +40,7 @@ def where(target: Target) -> str:
     if target.mock_response is not None:
         return "here"
     if not target.base_url:
-        return f"{target.litellm_provider}'s own" if target.litellm_provider else "?"
+        return "?" if target.broken else f"{target.litellm_provider}'s own"
     parts = urlsplit(target.base_url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     return f"{host}:{parts.port}" if parts.port else host
@@ -50,7 +50,7 @@ def how(target: Target) -> str:
     """The carrier, and what LiteLLM takes the target for."""
     if target.mock_response is not None:
         return "fixed answer"
-    if target.carrier == "relay" and not target.base_url:
+    if target.broken:
         return "?"
     return f"litellm {target.litellm_provider or 'openai'}" if target.carrier == "litellm" else target.carrier
 

@@ -71,10 +71,7 @@ def unusable(asked: Broken) -> Target:
     first, *others = asked.problems
     more = f" and {len(others)} more" if others else ""
     wrong = f"its entry is wrong: {first.place}{more}" if "." in first.place else f"{first.place} is wrong"
-    return Target(asked.alias, asked.provider, asked.model, unavailable=wrong, mend=SEE_CHECK)
-
-
-SEE_CHECK = "python -m app check says more"
+    return Target(asked.alias, asked.provider, asked.model, unavailable=wrong, broken=True)
 
 
 def notes(unused: Mapping[tuple[str, str], list[str]]) -> Iterator[Problem]:
