@@ -79,6 +79,10 @@ def _misconfigured(target: Target, message: str) -> GatewayError:
     )
 
 
+def _too_deep(target: Target, message: str) -> GatewayError:
+    return BadRequest("the body is nested too deeply")
+
+
 def _unexpected(target: Target, message: str) -> GatewayError:
     return UpstreamFailed(f"the provider of '{target.alias}' could not be called through LiteLLM")
 
@@ -125,6 +129,8 @@ RULES: Mapping[str, Rule] = {
     "ModifyResponseException": _unexpected,
     "SensitiveDataRouteException": _unexpected,
     "VectorStoreSearchError": _unexpected,
+    # a request that it cannot walk through
+    "RecursionError": _too_deep,
     # bytes that are no answer
     "JSONDecodeError": _garbage,
     "UnicodeDecodeError": _garbage,

@@ -28,6 +28,13 @@ def handle(app: Flask) -> None:
             response.headers["Allow"] = ", ".join(sorted(problem.valid_methods))
         return response
 
+    @app.errorhandler(RecursionError)
+    def too_deep(problem: RecursionError) -> Response:
+        """Whatever walks a request may meet one that nobody can walk; that is no failure of ours."""
+        if g.get("record") and g.record.trace.first is not None:  # it was an answer's
+            return unforeseen(problem)
+        return refused(BadRequest("the body is nested too deeply"), dialect_at(request.path))
+
     @app.errorhandler(Exception)
     def unforeseen(problem: Exception) -> Response:
         return refused(internal(problem, g.client.request_id), dialect_at(request.path))

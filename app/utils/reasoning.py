@@ -28,6 +28,9 @@ HARMONY: tuple[Level, ...] = ("low", "medium", "high")
 BUDGETS: tuple[tuple[int, Level], ...] = ((4096, "low"), (16384, "medium"))
 """Up to so many tokens of thought are that level; more are `high`."""
 
+MOST_TOKENS = 10**9
+"""More than any budget is; what is told of it ends here."""
+
 _Tongue: TypeAlias = Literal["effort", "claude", "gemini", "switch", "none"]
 """What a target understands: `reasoning_effort`; that or `thinking`, through LiteLLM; on or off; nothing."""
 
@@ -117,12 +120,16 @@ def _budgeted(body: Body) -> tuple[Level, str] | None:
     budget = _field(body, "thinking", "budget_tokens")
     if budget is None:
         return None
-    if not isinstance(budget, int | float) or isinstance(budget, bool) or isnan(budget):
+    if not isinstance(budget, int | float) or isinstance(budget, bool) or _is_nan(budget):
         raise BadRequest("'thinking.budget_tokens' must be a number", param="thinking.budget_tokens")
     if budget <= 0:
         return "none", "thinking=0"
     level: Level = next((level for most, level in BUDGETS if budget <= most), "high")
-    return level, f"thinking={budget}"
+    return level, f"thinking={min(budget, MOST_TOKENS)}"
+
+
+def _is_nan(number: float) -> bool:
+    return isinstance(number, float) and isnan(number)  # a whole number may be too long for a float
 
 
 def _by_temperature(body: Body) -> tuple[Level, str] | None:

@@ -52,6 +52,51 @@ def test_a_target_without_its_key_is_a_400_that_names_the_variable(serve: Serve,
     assert kind_of(path, reply, "invalid_request_error", "upstream_key_missing")
 
 
+def nested(inner: Any, levels: int = 900) -> Any:
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
+def closed(schema: Any, levels: int = 450) -> Any:
+    """A schema of objects in objects, which is walked to see whether it is a strict one."""
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+        schema["additionalProperties"] = False
+    return schema
+
+
+def documents(block: Any, levels: int = 300) -> Any:
+    for _ in range(levels):
+        block = {"type": "document", "source": {"type": "content", "content": [block]}}
+    return block
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "user", "content": [documents({"type": "text", "text": "x"})]}]},
+        {"messages": [{"role": "assistant", "content": [{"type": "x_tool_result", "content": nested([])}]}]},
+        {"output_config": {"format": {"type": "json_schema", "schema": closed({"type": "string"})}}},
+    ],
+    ids=["documents", "results", "schema"],
+)
+def test_a_body_that_nobody_can_walk_is_a_400(serve: Serve, fields: Any) -> None:
+    reply = serve().post("/v1/messages", json=BODIES["/v1/messages"] | fields)
+
+    assert reply.status_code == 400
+    assert reply.get_json()["error"]["message"] == "the body is nested too deeply"
+
+
+def test_an_answer_that_nobody_can_walk_is_no_mistake_of_the_clients(serve: Serve) -> None:
+    answer = {"choices": [{"index": 0, "message": {"content": nested([], 100_000)}, "finish_reason": "stop"}]}
+    reply = serve(answer).post(
+        "/v1/chat/completions", json={"model": "alias", "messages": [{"role": "user"}]}
+    )
+
+    assert reply.status_code == 500
+
+
 @PATHS
 def test_our_own_mistake_is_a_500_that_says_nothing_of_it(serve: Serve, path: str) -> None:
     reply = serve(RuntimeError("a secret detail")).post(path, json=BODIES[path])

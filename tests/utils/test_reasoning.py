@@ -59,6 +59,7 @@ def budget(tokens: Any) -> dict[str, Any]:
         pytest.param(budget(4097), "medium; from=thinking=4097", id="above 4k"),
         pytest.param(budget(16384), "medium; from=thinking=16384", id="16k"),
         pytest.param(budget(16385), "high; from=thinking=16385", id="above 16k"),
+        pytest.param(budget(10**400), "high; from=thinking=1000000000", id="more than there is"),
         pytest.param(budget(0), "none; from=thinking=0", id="no budget at all"),
         pytest.param({"thinking": DISABLED}, "none; from=thinking=disabled", id="disabled"),
         pytest.param(
