@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.dialects.openai_responses_content import Texts, apart, content_of, text_of, written
 from app.dialects.openai_responses_tools import BUILT_IN_CALLS, BUILT_INS, INPUT, Tool, Tools
 from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps
 from app.utils.fields import kind
-from app.utils.shapes import as_text
+from app.utils.preview import preview
+from app.utils.shapes import as_dicts, as_text
 
 OpenSealed = Callable[[str], dict[str, Any] | None]
 """Opens what the gateway sealed; None for what others did."""
@@ -30,8 +32,8 @@ def opens_nothing(sealed: str) -> dict[str, Any] | None:
 class Turn:
     """What the assistant did in one go, and what came of it."""
 
-    text: str = ""
-    thoughts: str = ""
+    text: Texts = field(default_factory=Texts)
+    thoughts: Texts = field(default_factory=Texts)
     blocks: list[Body] = field(default_factory=list)
     calls: list[Body] = field(default_factory=list)
     results: list[Body] = field(default_factory=list)
@@ -39,11 +41,12 @@ class Turn:
     """Those among the results: chat has no other place for them than a user's message."""
 
     def messages(self) -> list[Body]:
-        if not (self.text or self.calls):
+        text, thoughts = self.text.whole(), self.thoughts.whole()
+        if not (text or self.calls):
             return []  # thoughts that led to nothing
-        message: Body = {"role": "assistant", "content": self.text or None}
-        if self.thoughts:
-            message["reasoning_content"] = self.thoughts
+        message: Body = {"role": "assistant", "content": text or None}
+        if thoughts:
+            message["reasoning_content"] = thoughts
         if self.blocks:
             message["thinking_blocks"] = self.blocks
         if self.calls:
@@ -58,24 +61,31 @@ class Conversation:
     def __init__(self, tools: Tools, open_sealed: OpenSealed) -> None:
         self._tools = tools
         self._open_sealed = open_sealed
-        self._said: list[Turn | Body] = []
+        self._said: list[Texts | Turn | Body] = []
+        """Texts are the system's."""
         self._callers: dict[str, Turn] = {}
 
     def messages(self) -> list[Body]:
         messages: list[Body] = []
         for said in self._said:
-            messages += said.messages() if isinstance(said, Turn) else [said]
+            if isinstance(said, Turn):
+                messages += said.messages()
+            else:
+                messages.append(_system(said.whole()) if isinstance(said, Texts) else said)
         return messages
 
     def instruct(self, content: Any) -> None:
         """Adds to the system message at the start, for many templates take one only, or another later on."""
         if isinstance(content, list) and all(part["type"] == "text" for part in content):
             content = text_of(content)
-        first = self._said[0] if len(self._said) == 1 else None
-        if isinstance(content, str) and isinstance(first, dict) and _is_system_text(first):
-            first["content"] = joined(first["content"], content)
-        else:
-            self._said.append({"role": "system", "content": content})
+        if not isinstance(content, str):
+            self._said.append(_system(content))
+            return
+        if not (len(self._said) == 1 and isinstance(self._said[0], Texts)):
+            self._said.append(Texts())
+        texts = self._said[-1]
+        assert isinstance(texts, Texts)
+        texts.add(content)
 
     def ask(self, content: Any) -> None:
         self._said.append({"role": "user", "content": content})
@@ -91,8 +101,7 @@ class Conversation:
     def _message(self, item: Body, place: str) -> None:
         role, content = item.get("role"), item.get("content")
         if role == "assistant":
-            turn = self._turn()
-            turn.text = joined(turn.text, text_of(content))
+            self._turn().text.add(text_of(content))
         elif role in ("system", "developer"):
             self.instruct(content_of(content, f"{place}.content"))
         else:
@@ -103,26 +112,24 @@ class Conversation:
         sealed = item.get("encrypted_content")
         opened = self._open_sealed(sealed) if isinstance(sealed, str) and sealed else None
         if opened is None:
-            turn.thoughts = joined(
-                turn.thoughts, text_of(item.get("content")) or text_of(item.get("summary"))
-            )
+            turn.thoughts.add(text_of(item.get("content")) or text_of(item.get("summary")))
             return
-        turn.thoughts += opened.get("reasoning_content") or ""
+        turn.thoughts.go_on(opened.get("reasoning_content") or "")
         turn.blocks += opened.get("thinking_blocks") or []
 
     def _call(self, item: Body, place: str) -> None:
         arguments = item.get("arguments")
-        self._add_call(item, Tool("function", *_name(item, place)), _as_text(arguments), place)
+        self._add_call(item, Tool("function", *_name(item, place)), written(arguments), place)
 
     def _custom_call(self, item: Body, place: str) -> None:
-        written = dumps({INPUT: _as_text(item.get("input"))}).decode()
-        self._add_call(item, Tool("custom", *_name(item, place)), written, place)
+        arguments = dumps({INPUT: written(item.get("input"))}).decode()
+        self._add_call(item, Tool("custom", *_name(item, place)), arguments, place)
 
     def _built_in_call(self, item: Body, place: str) -> None:
         kind_of = BUILT_IN_CALLS[item["type"]]
         arguments = item.get(BUILT_INS[kind_of].holder)
         if isinstance(item.get("call_id"), str):  # without one OpenAI ran it itself
-            self._add_call(item, Tool(kind_of, kind_of), _as_text(arguments), place)
+            self._add_call(item, Tool(kind_of, kind_of), written(arguments), place)
 
     def _mcp_call(self, item: Body, place: str) -> None:
         """What a server of OpenAI's user did: a call and its result in one item."""
@@ -131,7 +138,7 @@ class Conversation:
         self._add_call(
             call,
             Tool("function", tool.name, as_text(item.get("server_label"))),
-            _as_text(item.get("arguments")),
+            written(item.get("arguments")),
             place,
         )
         self._result({**call, "output": item.get("output") or item.get("error") or ""}, place)
@@ -145,9 +152,10 @@ class Conversation:
     def _result(self, item: Body, place: str) -> None:
         id = _call_id(item, place)
         if id not in self._callers:
-            raise BadRequest(f"No tool call found for function call output with call_id {id}.", param=place)
+            said = f"No tool call found for function call output with call_id {preview(id)}."
+            raise BadRequest(said, param=place)
         content = content_of(item.get("output"), f"{place}.output")
-        texts, pictures = _apart(content)
+        texts, pictures = apart(content)
         self._callers[id].results.append({"role": "tool", "tool_call_id": id, "content": texts})
         self._callers[id].pictures += pictures
 
@@ -155,12 +163,17 @@ class Conversation:
         """The result of a search for tools: they are offered by now, so their names will do."""
         if not isinstance(item.get("call_id"), str):
             return
-        found = [as_text(tool.get("name")) for tool in item.get("tools") or () if isinstance(tool, dict)]
+        tools = item.get("tools") or []
+        if not isinstance(tools, list):
+            raise BadRequest(
+                f"'{place}.tools' must be a list of tools, not {kind(tools)}", param=f"{place}.tools"
+            )
+        found = [as_text(tool.get("name")) for tool in as_dicts(tools)]
         said = f"Tools found: {', '.join(found)}" if found else "No tools found."
         self._result({**item, "output": said}, place)
 
     def _reference(self, item: Body, place: str) -> None:
-        raise BadRequest(f"Item with id '{item.get('id')}' not found.", param=place)
+        raise unknown_item(item, place)
 
     def _turn(self) -> Turn:
         """The assistant's turn that is going on, or a new one."""
@@ -188,8 +201,13 @@ _TAKERS: Mapping[str, Callable[[Conversation, Body, str], None]] = {
 }
 
 
-def _is_system_text(message: Body) -> bool:
-    return message["role"] == "system" and isinstance(message["content"], str)
+def _system(content: Any) -> Body:
+    return {"role": "system", "content": content}
+
+
+def unknown_item(item: Body, place: str) -> BadRequest:
+    """The error for an item that is only named, by an id that nobody knows."""
+    return BadRequest(f"Item with id '{preview(str(item.get('id')))}' not found.", param=place)
 
 
 def type_of(item: Body) -> str:
@@ -202,88 +220,6 @@ def type_of(item: Body) -> str:
 def is_taken(name: str) -> bool:
     """Whether items of a type have a form in chat."""
     return name in _TAKERS or name in BUILT_IN_CALLS
-
-
-def joined(before: str, after: str) -> str:
-    """Two texts of one turn as one; they were apart, so they do not run together."""
-    if not (before and after) or before[-1].isspace() or after[0].isspace():
-        return before + after
-    return f"{before}\n\n{after}"
-
-
-def text_of(content: Any) -> str:
-    """The text of an item's content, whatever else is in it."""
-    if isinstance(content, str):
-        return content
-    text = ""
-    for part in content if isinstance(content, list) else ():
-        said = part.get("text", part.get("refusal")) if isinstance(part, dict) else part
-        text = joined(text, said) if isinstance(said, str) else text
-    return text
-
-
-def content_of(content: Any, place: str) -> str | list[Body]:
-    """Chat's content: text, or a list of parts where there are several or other than text."""
-    if not isinstance(content, list):
-        return "" if content is None else _as_text(content)
-    parts = [part for at, given in enumerate(content) if (part := _part(given, f"{place}[{at}]")) is not None]
-    if len(parts) == 1 and parts[0]["type"] == "text":
-        return str(parts[0]["text"])
-    return parts or ""
-
-
-def _part(given: Any, place: str) -> Body | None:
-    if isinstance(given, str):
-        return {"type": "text", "text": given}
-    if not isinstance(given, dict):
-        raise BadRequest(f"'{place}' must be an object, not {kind(given)}", param=place)
-    match given.get("type"):
-        case "input_image" | "computer_screenshot":
-            return _image(given, place)
-        case "input_file":
-            return _file(given, place)
-        case "input_audio" | "image_url" | "file":  # as chat has it
-            return given
-    said = given.get("text", given.get("refusal"))
-    if isinstance(said, str):
-        return {"type": "text", "text": said}
-    if isinstance(given.get("stdout"), str):  # what a shell printed
-        return {"type": "text", "text": _as_text(given)}
-    return None
-
-
-def _image(given: Body, place: str) -> Body:
-    url = given.get("image_url")
-    if isinstance(url, dict):  # chat's shape
-        return {"type": "image_url", "image_url": url}
-    if not isinstance(url, str) or not url:
-        raise _by_reference("image", "image_url", given, place)
-    detail = given.get("detail")
-    return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
-
-
-def _file(given: Body, place: str) -> Body:
-    data = given.get("file_data")
-    if not isinstance(data, str) or not data:
-        raise _by_reference("file", "file_data", given, place)
-    return {"type": "file", "file": {"filename": as_text(given.get("filename")) or "file", "file_data": data}}
-
-
-def _by_reference(what: str, needed: str, given: Body, place: str) -> BadRequest:
-    reference = given.get("file_id") or given.get("file_url")
-    named = (
-        f"names the {what} {reference!r}, which this model cannot fetch" if reference else f"has no {what}"
-    )
-    return BadRequest(f"'{place}' {named}: put the data itself into '{needed}'", param=place)
-
-
-def _apart(content: str | list[Body]) -> tuple[str, list[Body]]:
-    """A result's text, and what else is in it."""
-    if isinstance(content, str):
-        return content, []
-    others = [part for part in content if part["type"] != "text"]
-    text = "\n".join(part["text"] for part in content if part["type"] == "text")
-    return text or "(see the next message)", others
 
 
 def _name(item: Body, place: str) -> tuple[str, str | None]:
@@ -300,7 +236,3 @@ def _call_id(item: Body, place: str) -> str:
     if not isinstance(id, str) or not id:
         raise BadRequest(f"'{place}.call_id' must be a string, not {kind(id)}", param=f"{place}.call_id")
     return id
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else dumps(value).decode()

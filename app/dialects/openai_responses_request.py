@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
-from app.dialects.openai_responses_items import (
-    Conversation,
-    OpenSealed,
-    content_of,
-    is_taken,
-    opens_nothing,
-    type_of,
-)
-from app.dialects.openai_responses_tools import chosen, tools_of
+from app.dialects.openai_responses_content import content_of
+from app.dialects.openai_responses_items import Conversation, OpenSealed, is_taken, opens_nothing, type_of
+from app.dialects.openai_responses_tools import Tools, chosen, tools_of
 from app.errors import BadRequest
 from app.types import Body, Request
 from app.utils.fields import Types, check_types, kind, model_in, object_in
@@ -55,6 +49,8 @@ class ResponsesRequest(Request):
 
     previous: str | None = None
     """The `previous_response_id` that it came with; its history stands in the body by now."""
+    tools: Callable[[], Tools] = Tools
+    """What it offers. There may be thousands of them: they are read once, when that is first asked."""
 
 
 def parse(body: Any) -> ResponsesRequest:
@@ -64,19 +60,32 @@ def parse(body: Any) -> ResponsesRequest:
     check_types(body, _TYPES)
     _check_input(body)
     _check_objects(body, "tools", "a tool")
+    check_types(body.get("reasoning") or {}, (("effort", str, "a text"),), "reasoning.")
     if body.get("background"):
         raise BadRequest(
             "'background' is not supported here: leave it out and stream the answer", param="background"
         )
     stream = body.get("stream") is True
-    return ResponsesRequest(
-        "responses",
-        model,
-        body,
-        stream,
-        as_chat=partial(chat_body, body),
-        leaves_out=partial(dropped, body),
+    asked = ResponsesRequest("responses", model, body, stream, as_chat=partial(chat_body, body))
+    return with_body(asked, body)
+
+
+def with_body(
+    request: ResponsesRequest, body: Body, open_sealed: OpenSealed = opens_nothing
+) -> ResponsesRequest:
+    """The same request with another body; `open_sealed` opens the thoughts in it when it is translated."""
+    tools = cache(partial(tools_of, body))
+    return replace(
+        request,
+        body=body,
+        as_chat=partial(chat_body, body, open_sealed, tools),
+        leaves_out=partial(dropped, body, tools),
+        tools=tools,
     )
+
+
+def tools_in(request: Request) -> Tools:
+    return request.tools() if isinstance(request, ResponsesRequest) else tools_of(request.body)
 
 
 def _check_input(body: Body) -> None:
@@ -131,16 +140,18 @@ ELSEWHERE: Mapping[str, str] = {
 """What names something that a chat target has never seen, and why that cannot be."""
 
 
-def chat_body(body: Body, open_sealed: OpenSealed = opens_nothing) -> Body:
+def chat_body(
+    body: Body, open_sealed: OpenSealed = opens_nothing, tools: Callable[[], Tools] | None = None
+) -> Body:
     """The same request as a body of Chat Completions; raises BadRequest where that cannot be.
 
-    `open_sealed` opens the `encrypted_content` that the gateway made.
+    `open_sealed` opens the `encrypted_content` that the gateway made; `tools` gives the body's.
     """
     for name, why in ELSEWHERE.items():
         if body.get(name):
             raise BadRequest(f"'{name}' cannot be followed: {why}", param=name)
-    tools = tools_of(body)
-    conversation = Conversation(tools, open_sealed)
+    offered = tools() if tools else tools_of(body)
+    conversation = Conversation(offered, open_sealed)
     if body.get("instructions"):
         conversation.instruct(body["instructions"])
     _tell(conversation, body.get("input"))
@@ -148,7 +159,7 @@ def chat_body(body: Body, open_sealed: OpenSealed = opens_nothing) -> Body:
     chat.update((ours, body[theirs]) for theirs, ours in _SAME if body.get(theirs) is not None)
     if chat.get("stream"):
         chat["stream_options"] = {"include_usage": True}
-    choice, functions = chosen(body.get("tool_choice"), tools)
+    choice, functions = chosen(body.get("tool_choice"), offered)
     if functions:
         chat["tools"] = functions
         chat.update(_set(tool_choice=choice, parallel_tool_calls=body.get("parallel_tool_calls")))
@@ -187,7 +198,7 @@ def _response_format(given: Any) -> Body | None:
     return {"type": "json_schema", "json_schema": {key: given[key] for key in given if key != "type"}}
 
 
-def dropped(body: Body) -> list[str]:
+def dropped(body: Body, tools: Callable[[], Tools] | None = None) -> list[str]:
     """What the translation leaves out, for the debug log: `tool web_search`, `item compaction`, …"""
     given = body.get("input")
     kinds = [type_of(item) for item in given if isinstance(item, dict)] if isinstance(given, list) else []
@@ -195,4 +206,5 @@ def dropped(body: Body) -> list[str]:
     fields = [name for name in ITS_OWN if body.get(name) is not None]
     if (body.get("text") or {}).get("verbosity"):
         fields.append("text.verbosity")
-    return list(dict.fromkeys(tools_of(body).dropped + items + fields))
+    offered = tools() if tools else tools_of(body)
+    return list(dict.fromkeys(offered.dropped + items + fields))

@@ -110,6 +110,8 @@ class Tools:
     by_name: dict[str, Tool] = field(default_factory=dict)
     """By what chat calls them."""
     names: dict[Tool, str] = field(default_factory=dict)
+    alike: dict[str, list[Tool]] = field(default_factory=dict)
+    """Those that the client calls the same, in whatever namespace."""
     dropped: list[str] = field(default_factory=list)
     """What no chat target can be offered."""
 
@@ -121,7 +123,7 @@ class Tools:
         """The tool that a model means. Some leave out the namespace."""
         if name in self.by_name:
             return self.by_name[name]
-        alike = [tool for tool in self.names if tool.name == name]
+        alike = self.alike.get(name, ())
         return alike[0] if len(alike) == 1 else Tool("function", name)
 
 
@@ -150,11 +152,10 @@ def _add(tools: Tools, given: Body, namespace: str | None) -> None:
     if tool is None:
         tools.dropped.append(f"tool {given.get('type')}")
     elif tool not in tools.names:
-        name = chat_name(tool.name, tool.namespace)
-        while name in tools.by_name:  # another tool whose name comes to the same
-            name = chat_name(f"{name}_")
+        name = _free_name(tool, tools.by_name)
         tools.by_name[name] = tool
         tools.names[tool] = name
+        tools.alike.setdefault(tool.name, []).append(tool)
         tools.functions.append({"type": "function", "function": {"name": name, **_offer(given, tool)}})
 
 
@@ -228,9 +229,20 @@ def chat_name(name: str, namespace: str | None = None) -> str:
     if namespace:
         name = f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
     name = _NOT_IN_NAMES.sub("_", name)
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME - 9]}_{sha256(name.encode()).hexdigest()[:8]}"
+    return name if len(name) <= LONGEST_NAME else _marked(name, name)
+
+
+def _free_name(tool: Tool, taken: Mapping[str, Tool]) -> str:
+    """What chat calls a tool where others may be called the same: the same name in every turn."""
+    name = chat_name(tool.name, tool.namespace)
+    while name in taken:  # once, unless somebody guessed the next one
+        name = _marked(name, f"{name} {tool.kind} {tool.namespace} {tool.name}")
+    return name
+
+
+def _marked(name: str, whole: str) -> str:
+    """A name that shows, however short it is cut, what it stands for."""
+    return f"{name[: LONGEST_NAME - 9]}_{sha256(whole.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def chosen(choice: Any, tools: Tools) -> tuple[Any, list[Body]]:

@@ -25,13 +25,15 @@ def model_in(body: Body) -> str:
     return model
 
 
-def check_types(body: Body, types: Types) -> None:
+def check_types(body: Body, types: Types, inside: str = "") -> None:
+    """Raises BadRequest for a field of another type; `inside` is where the fields stand: `reasoning.`"""
     for field, expected, words in types:
         value = body.get(field)
         if value is not None and (
             not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool)
         ):
-            raise BadRequest(f"'{field}' must be {words}, not {kind(value)}", param=field)
+            place = f"{inside}{field}"
+            raise BadRequest(f"'{place}' must be {words}, not {kind(value)}", param=place)
 
 
 def list_in(body: Body, field: str, words: str, needed: str = "at least one is needed") -> list[Any]:

@@ -89,6 +89,12 @@ REFUSED = [
     pytest.param(ASKED | {"input": [{"type": 3}]}, "must have a 'type'", "input[0]", id="a type of number"),
     pytest.param(ASKED | {"tools": [3]}, "'tools[0]' must be a tool", "tools[0]", id="a tool of number"),
     pytest.param(
+        ASKED | {"reasoning": {"effort": {"a": 1}}},
+        "'reasoning.effort' must be a text, not an object",
+        "reasoning.effort",
+        id="effort",
+    ),
+    pytest.param(
         ASKED | {"background": True}, "'background' is not supported", "background", id="background"
     ),
 ]
@@ -115,6 +121,11 @@ IMPOSSIBLE = [
             ([{"type": "item_reference", "id": "msg_9"}], "Item with id 'msg_9' not found.", "input[0]"),
             ([{"id": "msg_8"}], "Item with id 'msg_8' not found.", "input[0]"),
             ([result()], "No tool call found for function call output with call_id c1.", "input[0]"),
+            (
+                [call(), {"type": "tool_search_output", "call_id": "c1", "tools": 5}],
+                "'input[1].tools' must be a list of tools, not a number",
+                "input[1].tools",
+            ),
             ([call(call_id=None)], "'input[0].call_id' must be a string, not null", "input[0].call_id"),
             ([call(name=None)], "'input[0].name' must be the name of a tool", "input[0].name"),
             (
@@ -402,6 +413,44 @@ def test_instructions_are_the_beginning_of_the_system_message() -> None:
     )
 
     assert chat["messages"] == [system("Be brief.\n\nReally."), user("Hi")]
+
+
+MANY = 400_000
+
+
+@pytest.mark.parametrize(
+    "given_input",
+    [
+        pytest.param([message("assistant", *[answered("x")] * MANY)], id="parts"),
+        pytest.param([message("assistant", "x")] * MANY, id="messages of the assistant"),
+        pytest.param([message("developer", "x")] * MANY, id="instructions"),
+        pytest.param(
+            [*[{"type": "reasoning", "summary": [{"text": "x"}]}] * MANY, message("assistant", "x")],
+            id="thoughts",
+        ),
+    ],
+)
+def test_ever_so_many_texts_are_put_together_once(given_input: Any) -> None:
+    (turn,) = chat_body({"model": "a", "input": given_input})["messages"]
+
+    assert turn.get("reasoning_content", turn["content"]) == "\n\n".join("x" * MANY)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "item_reference", "id": "x" * 1_000_000},
+        result(id="x" * 1_000_000),
+        message("user", {"type": "input_image", "file_id": "x" * 1_000_000}),
+    ],
+    ids=["a reference", "a result", "a file"],
+)
+def test_what_an_error_repeats_is_short(item: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as raised:
+        chat_body({"model": "a", "input": [item]})
+
+    assert "1,000,000 characters" in str(raised.value)
+    assert len(str(raised.value)) < 300
 
 
 def test_sealed_thoughts_are_opened_and_come_first() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.dialects.openai_responses_request import chat_body
+from app.dialects import openai_responses
+from app.dialects.openai_responses_request import chat_body, tools_in
 from app.dialects.openai_responses_tools import LONGEST_NAME, Tool, chat_name, tools_of
 
 EMPTY = {"type": "object", "properties": {}}
@@ -187,9 +188,39 @@ def test_tools_whose_names_come_to_the_same_are_kept_apart() -> None:
     given = [function("n__f"), {"type": "namespace", "name": "n", "tools": [function("f")]}, function("n__f")]
     tools = tools_of({"tools": given})
 
-    assert [tool["function"]["name"] for tool in tools.functions] == ["n__f", "n__f_"]
-    assert tools.called("n__f_") == Tool("function", "f", "n")
-    assert tools.name_of(Tool("function", "f", "n")) == "n__f_"
+    assert [tool["function"]["name"] for tool in tools.functions] == ["n__f", "n__f_10e3ed5d"]
+    assert tools.called("n__f_10e3ed5d") == Tool("function", "f", "n")
+    assert tools.name_of(Tool("function", "f", "n")) == "n__f_10e3ed5d"
+
+
+def test_a_tool_that_has_the_name_of_another_one_keeps_its_own_when_further_tools_come() -> None:
+    given = [function("f."), function("f:"), {"type": "custom", "name": "f."}]
+    few, more = tools_of({"tools": given}), tools_of({"tools": [*given, function("f;"), function("f")]})
+
+    assert few.names.items() <= more.names.items()
+    assert len(more.by_name) == 5
+
+
+def test_thousands_of_tools_whose_names_come_to_the_same_are_read_at_once() -> None:
+    given = [function(f"x{chr(0x4E00 + at)}") for at in range(20_000)]
+    choice = {"type": "allowed_tools", "tools": given}
+    chat = asked(given, tool_choice=choice)
+
+    assert len({tool["function"]["name"] for tool in chat["tools"]}) == 20_000
+
+
+def test_nobody_can_guess_a_name_away_from_a_tool() -> None:
+    taken = [tool["function"]["name"] for tool in asked([function("f."), function("f:")])["tools"]]
+    tools = tools_of({"tools": [*map(function, taken), function("f:")]})
+
+    assert len(tools.by_name) == 3
+
+
+def test_the_tools_of_a_request_are_read_once() -> None:
+    request = openai_responses.parse({"model": "alias", "input": "Hi", "tools": [function("f")]})
+
+    assert tools_in(request) is tools_in(request)
+    assert list(tools_in(request).by_name) == ["f"]
 
 
 def test_names_that_are_too_long_for_chat_are_shortened_and_differ() -> None:
