@@ -29,12 +29,11 @@ from app.types import (
     Target,
     Trace,
 )
-from app.utils import reasoning
+from app.utils import reasoning, wire_messages, wire_responses
 from app.utils.chat_request import prepared, renamed
 from app.utils.model_resolver import resolve
 from app.utils.thoughts import with_thoughts_as_wanted, without_thoughts
 from app.utils.way import WITHOUT_CHAT, Way, way_of
-from app.utils.wire_messages import prepared_native
 from app.utils.wires import WIRES
 
 InlineImages: TypeAlias = Callable[[Body, Target, Callable[[], None]], Body]
@@ -126,8 +125,10 @@ def native_body(request: Request, target: Target, way: Way, decision: reasoning.
     """The client's own body for a target that is relayed to in the client's dialect."""
     body = {**target.defaults, **renamed(request.body, target), **target.extra_body}
     if way.wire == "messages":
-        return reasoning.applied_messages(prepared_native(body, target), decision, target)
-    return reasoning.applied_responses(body, decision, target) if way.wire == "responses" else body
+        return reasoning.applied_messages(wire_messages.prepared_native(body, target), decision, target)
+    if way.wire == "responses":
+        return reasoning.applied_responses(wire_responses.prepared_native(body), decision, target)
+    return body
 
 
 def shows_usage(request: Request) -> bool:

@@ -18,9 +18,7 @@ from typing import Any, TypeAlias
 
 from app.backends.state_store import FOR_EVER, Room, Store
 from app.utils.codec import dumps, loads
-
-MARK = "lc1."
-"""What a sealed text begins with; another form of it would have another number."""
+from app.utils.responses_ids import SEALED
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -50,15 +48,15 @@ class Sealer:
         nonce = os.urandom(NONCE_BYTES)
         packed = zlib.compress(dumps(value), 1)
         sealed = next(self._ready()).encrypt(nonce, packed, _bound_to(owner))
-        return MARK + urlsafe_b64encode(nonce + sealed).decode()
+        return SEALED + urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, text: Any, owner: str = "") -> dict[str, Any] | None:
         """What was sealed for this owner; None for anything else, whatever it is."""
-        if not isinstance(text, str) or not text.startswith(MARK):
+        if not isinstance(text, str) or not text.startswith(SEALED):
             return None
         for cipher in self._ready():
             try:
-                raw = urlsafe_b64decode(text[len(MARK) :])
+                raw = urlsafe_b64decode(text[len(SEALED) :])
                 packed = cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound_to(owner))
             except Exception:  # no Base64, cut, changed, somebody else's: each has an error of its own
                 continue
@@ -77,7 +75,7 @@ class Sealer:
 
 
 def _bound_to(owner: str) -> bytes:
-    return f"{MARK}{owner}".encode()
+    return f"{SEALED}{owner}".encode()
 
 
 def key_in_store(store: Store) -> bytes | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from app.dialects.openai_responses_items import OpenSealed, type_of
-from app.dialects.openai_responses_request import ResponsesRequest, chat_body
+from app.dialects.openai_responses_items import OpenSealed, type_of, unknown_item
+from app.dialects.openai_responses_request import ResponsesRequest, with_body
 from app.errors import BadRequest
-from app.types import Body, Request
+from app.types import Answer, Body, Request
+from app.utils.preview import preview
+from app.utils.responses_ids import item_id
 from app.utils.shapes import as_list
 
 LONGEST_PAGE = 100
@@ -55,18 +56,19 @@ def _resolved(item: Body, found: Mapping[str, Body]) -> Body:
         return item
     id = str(item.get("id"))
     if id not in found:
-        raise BadRequest(f"Item with id '{id}' not found.", param="input")
+        raise unknown_item(item, "input")
     return found[id]
 
 
-def opening(request: Request, open_sealed: OpenSealed) -> Request:
+def opening(request: Request, open_sealed: OpenSealed) -> ResponsesRequest:
     """The request whose sealed thoughts are opened when it is translated."""
-    return replace(request, as_chat=partial(chat_body, request.body, open_sealed))
+    assert isinstance(request, ResponsesRequest)
+    return with_body(request, request.body, open_sealed)
 
 
 def _with(request: Request, body: Body) -> ResponsesRequest:
     assert isinstance(request, ResponsesRequest)
-    return replace(request, body=body, as_chat=partial(chat_body, body))
+    return with_body(request, body)
 
 
 def input_items(request: Request, id: str) -> list[Body]:
@@ -76,9 +78,7 @@ def input_items(request: Request, id: str) -> list[Body]:
 
 def _whole(item: Body, id: str) -> Body:
     kind = type_of(item)
-    whole = {"id": f"{_PREFIXES.get(kind, 'item')}_{id}", "type": kind, **item}
-    if not whole["id"]:
-        whole["id"] = f"{_PREFIXES.get(kind, 'item')}_{id}"
+    whole = {"type": kind, **item, "id": item.get("id") or item_id(_PREFIXES.get(kind, "item"), id)}
     if kind == "message" and isinstance(item.get("content"), str):
         name = "output_text" if item.get("role") == "assistant" else "input_text"
         also: Body = {"annotations": []} if name == "output_text" else {}
@@ -87,9 +87,11 @@ def _whole(item: Body, id: str) -> Body:
 
 
 def page_of(items: list[Body], limit: int = 20, order: str = "desc", after: str | None = None) -> Body:
-    """A list of items as the API answers it, newest first unless `order` is `asc`."""
+    """A list of items as the API answers it; raises BadRequest for an order or a place that is none."""
+    if order not in ("asc", "desc"):
+        raise BadRequest(f"'order' must be asc or desc, not '{preview(order)}'", param="order")
     ordered = items if order == "asc" else items[::-1]
-    place = next((at + 1 for at, item in enumerate(ordered) if item.get("id") == after), 0) if after else 0
+    place = _behind(after, ordered) if after else 0
     limit = min(max(limit, 1), LONGEST_PAGE)
     page = ordered[place : place + limit]
     return {
@@ -99,6 +101,19 @@ def page_of(items: list[Body], limit: int = 20, order: str = "desc", after: str 
         "last_id": page[-1].get("id") if page else None,
         "has_more": len(ordered) > place + limit,
     }
+
+
+def _behind(id: str, items: list[Body]) -> int:
+    for at, item in enumerate(items):
+        if item.get("id") == id:
+            return at + 1
+    raise BadRequest(f"'after' names no item of this response: '{preview(id)}'", param="after")
+
+
+def identified(response: Answer, id: str) -> None:
+    """Gives a response an id where its target has given none: nobody could go on from it."""
+    if not isinstance(response.get("id"), str) or not response["id"]:
+        response["id"] = f"resp_{id}"
 
 
 def _items(body: Body) -> list[Body]:

@@ -6,6 +6,7 @@ llama-server leaves out the numbers and places that the SDKs need to follow a st
 from __future__ import annotations
 
 from app.dialects.openai_responses_frames import DONE, KEEPALIVE, Frames
+from app.dialects.openai_responses_history import identified
 from app.dialects.openai_responses_object import error_of, failed, previous_of
 from app.errors import GatewayError
 from app.types import Answer, Batch, Event, Request, Served
@@ -23,6 +24,7 @@ class RelayedResponses:
     def __init__(self, request: Request, served: Served) -> None:
         self.answer: Answer | None = None
         self._frames = Frames()
+        self._id = served.id
         self._previous = previous_of(request)
         self._response: Answer | None = None
         self._over = False
@@ -66,6 +68,7 @@ class RelayedResponses:
             if isinstance(response := event["response"], dict):
                 self._response = response
                 response.setdefault("output", [])
+                identified(response, self._id)
                 if self._previous is not None:
                     response["previous_response_id"] = self._previous
         elif "item" in event:

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from app.dialects import openai_responses
 from app.dialects.openai_responses_history import (
+    identified,
     input_items,
     page_of,
     previous_of,
@@ -29,11 +30,13 @@ bp = Blueprint("responses", __name__)
 def create() -> Response:
     asked, record = asked_in(openai_responses)
     memory: Memory = current_app.extensions["memory"]
-    items = input_items(asked, token_hex(12))
+    id = token_hex(12)
+    items = input_items(asked, id)
     previous = previous_of(asked)
     whole = memory.completed(asked, record.client)
 
     def keep(answer: Answer) -> None:
+        identified(answer, id)
         if previous:  # a target that was relayed to knows nothing of it
             answer["previous_response_id"] = previous
         if asked.body.get("store") is True:
@@ -63,9 +66,14 @@ def show_input(answer_id: str) -> Response:
     kept = _found(answer_id)
     previous = kept.response.get("previous_response_id")
     earlier = memory.kept.history(g.client.owner, previous) if isinstance(previous, str) else []
+    if earlier is None:
+        raise UnknownResponse(
+            "the items of this response are not whole: one that it goes on from was deleted, or is too old",
+            param="response_id",
+        )
     return jsonify(
         page_of(
-            [*(earlier or ()), *kept.items],
+            [*earlier, *kept.items],
             limit=_number("limit", 20),
             order=request.args.get("order", "desc"),
             after=request.args.get("after"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import is_
 from typing import Any
 
 from app.errors import GatewayError
-from app.types import Answer, Batch, Event, Target, Trace
+from app.types import Answer, Batch, Body, Event, Target, Trace
 from app.utils.answers import gathered, is_stream, json_in, read_events
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.responses_events import events_of
+from app.utils.responses_ids import is_our_id, is_our_seal
 from app.utils.stream_problems import cut, garbage, no_event
 from app.utils.wire_chat import headers
 
@@ -23,6 +25,7 @@ __all__ = [
     "follow",
     "headers",
     "is_whole",
+    "prepared_native",
 ]
 
 PATH = "/responses"
@@ -31,6 +34,43 @@ ENDS = frozenset({"response.completed", "response.incomplete"})
 """Events behind which nothing comes."""
 
 FAILURES = frozenset({"response.failed", "error"})
+
+# ─── requests ────────────────────────────────────────────────────────────────────────────────────
+
+
+def prepared_native(body: Body) -> Body:
+    """The body without what the gateway made for a target before; the same object if that is nothing.
+
+    A client whose alias leads elsewhere by now brings items that this target has never heard of: OpenAI
+    answers 404 to their ids and 400 to what it did not seal.
+    """
+    given = body.get("input")
+    if not isinstance(given, list):
+        return body
+    kept = [left for item in given if (left := _without_ours(item)) is not None]
+    same = len(kept) == len(given) and all(map(is_, kept, given))
+    return body if same else {**body, "input": kept}
+
+
+def _without_ours(item: Any) -> Any:
+    """The item as the target may see it; None for thoughts that only the gateway could read.
+
+    Summaries are no thoughts: OpenAI's models do not read them, and llama-server refuses an item with
+    nothing else.
+    """
+    if not isinstance(item, dict):
+        return item
+    ours = {"id"} if is_our_id(item.get("id")) and item.get("type") != "item_reference" else set()
+    if is_our_seal(item.get("encrypted_content")):
+        ours.add("encrypted_content")
+    if not ours:
+        return item
+    left = {key: value for key, value in item.items() if key not in ours}
+    told = any(left.get(key) for key in ("id", "encrypted_content", "content"))
+    return left if told or item.get("type") != "reasoning" else None
+
+
+# ─── answers and events from bytes ───────────────────────────────────────────────────────────────
 
 
 def answer_in(body: bytes, target: Target) -> Answer:
@@ -51,8 +91,15 @@ def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, Gatew
 def _problem_in(event: Any, target: Target) -> GatewayError | None:
     if not isinstance(event, dict):
         return no_event(target)
-    fails = event.get("type") in FAILURES or (event.get("error") and "response" not in event)
+    kind, response = event.get("type"), event.get("response")
+    fails = kind in FAILURES or (event.get("error") and "response" not in event)
+    if kind in ENDS and isinstance(response, dict):
+        fails = response.get("status") in _LOST or response.get("error")
     return _problem(event, target) if fails else None
+
+
+_LOST = ("failed", "cancelled")
+"""Of which nothing more comes, whatever event says so."""
 
 
 def _problem(event: Event, target: Target) -> GatewayError:
@@ -96,12 +143,14 @@ def is_whole(answer: Answer) -> bool:
 
 
 def finished(answer: Answer, target: Target, trace: Trace) -> Answer:
-    """A plain response under its alias; raises the failure that it says it is."""
+    """A plain response under its alias; raises the failure that it says it is, or that it is not whole."""
     answer["model"] = target.alias
     _note(answer, trace)
-    if answer.get("status") == "failed":
+    if answer.get("status") in _LOST:
         said = error_in(answer) or {}
         raise problem_of(said, _status(said), target)
+    if not is_whole(answer):
+        raise garbage(target, "a response that is not finished")
     return answer
 
 

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.backends.seal import MARK, Sealer, key_in_file
+from app.backends.seal import Sealer, key_in_file
 from app.backends.state import Careful
 from app.backends.state_store import Memory
+from app.utils.responses_ids import SEALED
 from tests.backends.state_lab import Clock, Frail
 
 ROOT = Path(__file__).parents[2]
@@ -32,9 +33,9 @@ def sealer() -> Sealer:
 
 
 def changed(text: str, place: int) -> str:
-    raw = bytearray(urlsafe_b64decode(text[len(MARK) :]))
+    raw = bytearray(urlsafe_b64decode(text[len(SEALED) :]))
     raw[place] ^= 1
-    return MARK + urlsafe_b64encode(raw).decode()
+    return SEALED + urlsafe_b64encode(raw).decode()
 
 
 def test_what_is_sealed_comes_out_again(sealer: Sealer) -> None:
@@ -46,7 +47,7 @@ def test_what_is_sealed_comes_out_again(sealer: Sealer) -> None:
 
 
 def test_nothing_of_it_can_be_read(sealer: Sealer) -> None:
-    assert b"Hm" not in urlsafe_b64decode(sealer.seal(VALUE)[len(MARK) :])
+    assert b"Hm" not in urlsafe_b64decode(sealer.seal(VALUE)[len(SEALED) :])
 
 
 def test_the_same_value_never_looks_the_same(sealer: Sealer) -> None:
@@ -95,7 +96,7 @@ def test_what_is_not_ours_is_none(sealer: Sealer, text: Any) -> None:
 
 @given(st.text())
 def test_no_text_makes_it_fail(text: str) -> None:
-    assert Sealer(lambda: b"k" * 32).open(MARK + text) is None
+    assert Sealer(lambda: b"k" * 32).open(SEALED + text) is None
 
 
 def test_a_cut_text_is_none(sealer: Sealer) -> None:
@@ -194,6 +195,7 @@ import sys
 from pathlib import Path
 from app.backends.seal import Sealer
 from app.backends.state_store import Memory
+from app.utils.responses_ids import SEALED
 sealer = Sealer.of(Path("/nonexistent"), Memory())
 sealer.open("nothing of ours")
 assert not [name for name in sys.modules if name.split(".")[0] in ("cryptography", "sqlite3", "redis")]

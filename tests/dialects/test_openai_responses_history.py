@@ -8,6 +8,7 @@ import pytest
 
 from app.dialects import openai_responses
 from app.dialects.openai_responses_history import (
+    identified,
     input_items,
     opening,
     page_of,
@@ -98,18 +99,18 @@ def test_input_items_are_whole_and_have_ids() -> None:
     ]
 
     assert input_items(asked(given), "1") == [
-        said("Hi", id="msg_1i00"),
+        said("Hi", id="msg_lc1i00"),
         {
-            "id": "msg_1i01",
+            "id": "msg_lc1i01",
             "type": "message",
             "role": "assistant",
             "content": [{"type": "output_text", "text": "Hello", "annotations": []}],
         },
         said("x", id="msg_mine"),
-        said("y", id="msg_1i03"),
-        {"id": "fco_1i04", "type": "function_call_output", "call_id": "c1", "output": "done"},
+        said("y", id="msg_lc1i03"),
+        {"id": "fco_lc1i04", "type": "function_call_output", "call_id": "c1", "output": "done"},
     ]
-    assert input_items(asked("Hi"), "1") == [said("Hi", id="msg_1i00")]
+    assert input_items(asked("Hi"), "1") == [said("Hi", id="msg_lc1i00")]
 
 
 PAGES: list[Any] = [
@@ -120,6 +121,41 @@ PAGES: list[Any] = [
     pytest.param({"limit": 0}, ["c"], True, id="at least one"),
     pytest.param({"after": "a"}, [], False, id="behind the last"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "said"),
+    [
+        ({"order": "x"}, "'order' must be asc or desc, not 'x'"),
+        ({"order": ""}, "'order' must be asc or desc, not ''"),
+        ({"after": "d"}, "'after' names no item of this response: 'd'"),
+        (
+            {"after": "d" * 1000},
+            r"^'after' names no item of this response: 'd{100,150}… \(1,000 characters\)'$",
+        ),
+    ],
+)
+def test_an_order_or_a_place_that_is_none_is_refused(asked_for: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadRequest, match=said) as found:
+        page_of([{"id": id} for id in "abc"], **asked_for)
+
+    assert [found.value.param] == list(asked_for)
+
+
+@pytest.mark.parametrize("id", [None, "", 3])
+def test_a_response_without_an_id_is_given_one(id: Any) -> None:
+    nameless, named = {"id": id}, {"id": "resp_theirs"}
+    identified(nameless, "1")
+    identified(named, "1")
+
+    assert (nameless["id"], named["id"]) == ("resp_1", "resp_theirs")
+
+
+def test_the_id_of_an_unknown_item_is_told_in_short() -> None:
+    with pytest.raises(BadRequest) as found:
+        resolved(asked([{"type": "item_reference", "id": "x" * 1_000_000}]), {})
+
+    assert len(str(found.value)) < 250
 
 
 @pytest.mark.parametrize(("asked_for", "ids", "has_more"), PAGES)

@@ -92,6 +92,55 @@ def test_it_is_a_wire() -> None:
     assert wire.headers(target(api_key="")) == {}
 
 
+# ─── requests ────────────────────────────────────────────────────────────────────────────────────
+
+OURS = "lc0123456789abcdef0123456701"
+SUMMARY: Json = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}
+SAID: Json = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]}
+CALL: Json = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+
+ITEMS = [
+    pytest.param(SUMMARY | {"id": f"rs_{OURS}", "encrypted_content": "lc1.x"}, None, id="our thoughts"),
+    pytest.param(SUMMARY | {"encrypted_content": "lc1.x"}, None, id="our thoughts without an id"),
+    pytest.param(SUMMARY | {"id": f"rs_{OURS}"}, None, id="our thoughts, not sealed"),
+    pytest.param(
+        SUMMARY | {"id": f"rs_{OURS}", "encrypted_content": "lc1.x", "content": [{"text": "Hm."}]},
+        SUMMARY | {"content": [{"text": "Hm."}]},
+        id="thoughts that can be read",
+    ),
+    pytest.param(SAID | {"id": f"msg_{OURS}"}, SAID, id="our message"),
+    pytest.param(CALL | {"id": f"fc_{OURS}"}, CALL, id="our call"),
+    *[
+        pytest.param(item, item, id=f"their {name}")
+        for name, item in {
+            "thoughts": SUMMARY | {"id": "rs_1", "encrypted_content": "gAAAA"},
+            "thoughts without an id": SUMMARY | {"encrypted_content": "gAAAA"},
+            "thoughts with a summary": SUMMARY,
+            "message": SAID | {"id": "msg_1"},
+            "call": CALL | {"id": "fc_1"},
+            "odd": 3,
+            "reference": {"type": "item_reference", "id": f"msg_{OURS}"},
+        }.items()
+    ],
+]
+
+
+@pytest.mark.parametrize(("item", "left"), ITEMS)
+def test_what_the_gateway_made_does_not_go_to_a_target_that_never_heard_of_it(item: Any, left: Any) -> None:
+    body = {"model": "m", "input": [{"role": "user", "content": "Hi"}, item]}
+    prepared = wire_responses.prepared_native(body)
+
+    assert prepared["input"][1:] == ([] if left is None else [left])
+    assert (prepared is body) == (left == item)
+
+
+@pytest.mark.parametrize("given", ["Hi", None, []])
+def test_an_input_without_items_stays_as_it_is(given: Any) -> None:
+    body = {"model": "m", "input": given}
+
+    assert wire_responses.prepared_native(body) is body
+
+
 # ─── whole answers ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -171,6 +220,17 @@ def test_an_answer_without_usage_tells_none() -> None:
     assert noted.usage is None
 
 
+@pytest.mark.parametrize("status", ["in_progress", "queued", None, 3])
+def test_a_plain_answer_that_is_not_finished_is_none(status: Any) -> None:
+    with pytest.raises(UpstreamGarbage, match="a response that is not finished"):
+        wire_responses.finished(response(status=status), target(), trace())
+
+
+def test_a_cancelled_answer_is_an_error() -> None:
+    with pytest.raises(UpstreamFailed):
+        wire_responses.finished(response(status="cancelled"), target(), trace())
+
+
 def test_an_answer_that_failed_is_an_error() -> None:
     failed = response(status="failed", error={"code": "rate_limit_exceeded", "message": "wire-id is full"})
 
@@ -210,6 +270,24 @@ FAILURES = [
         {"type": "response.failed", "response": {"error": None}}, UpstreamFailed, id="failed silently"
     ),
     pytest.param({"type": "response.failed"}, UpstreamFailed, id="failed without a response"),
+    pytest.param(
+        {"type": "response.completed", "response": {"status": "failed", "error": {"message": "x"}}},
+        UpstreamFailed,
+        id="completed and failed",
+    ),
+    pytest.param(
+        {
+            "type": "response.completed",
+            "response": {"error": {"code": "rate_limit_exceeded", "message": "x"}},
+        },
+        RateLimited,
+        id="completed with an error",
+    ),
+    pytest.param(
+        {"type": "response.incomplete", "response": {"status": "cancelled"}},
+        UpstreamFailed,
+        id="incomplete and cancelled",
+    ),
     pytest.param(
         {
             "type": "response.failed",
