@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from app.errors import UpstreamGarbage
 from app.types import Answer, Completion, Request, Served
-from app.utils.codec import dumps, loads
+from app.utils.call_pieces import arguments_of, calls_in, nameless
+from app.utils.codec import loads
+from app.utils.content_parts import said_in_parts, text_of
+from app.utils.first_choice import FirstChoice
 from app.utils.messages_terms import UNREADABLE, stop_reason, usage_in_messages
 from app.utils.shapes import as_dict, as_dicts
 
@@ -21,7 +23,7 @@ STOPPED_BY = ("stop_reason", "matched_stop")
 
 def render(answer: Completion, request: Request, served: Served) -> Answer:
     """The message that the first choice of a completion is."""
-    choice = first_choice(answer) or {}
+    choice = FirstChoice().of(answer) or {}
     message = as_dict(choice.get("message"))
     content = [*_blocks(message), *_calls(message, served, request.model)]
     calls = any(block["type"] == "tool_use" for block in content)
@@ -51,13 +53,6 @@ def stop_of(choice: dict[str, Any], request: Request, calls: bool, refused: bool
     return {"stop_reason": "refusal" if refused and reason == "end_turn" else reason, "stop_sequence": None}
 
 
-def first_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
-    """The only choice that counts: a message has no others."""
-    choices = answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, dict) and not first.get("index") else None
-
-
 def said_in(message: dict[str, Any]) -> Iterator[Said]:
     """What a message or delta says besides its tool calls, thoughts first."""
     blocks = list(_thoughts(message))
@@ -67,7 +62,7 @@ def said_in(message: dict[str, Any]) -> Iterator[Said]:
     yield from blocks
     content = message.get("content")
     if isinstance(content, list):
-        yield from _parts(content)
+        yield from said_in_parts(content)
     elif isinstance(content, str) and content:
         yield "text", content
     if refusal := text_of(message.get("refusal")):
@@ -95,24 +90,6 @@ def _thoughts(message: dict[str, Any]) -> Iterator[Said]:
 def _if_text(kind: Kind, value: Any) -> Iterator[Said]:
     if isinstance(value, str) and value:
         yield kind, value
-
-
-def _parts(parts: list[Any]) -> Iterator[Said]:
-    """Content in parts, as Mistral gives it: its thoughts are there, too."""
-    for part in parts:
-        if isinstance(part, str):
-            yield from _if_text("text", part)
-        elif isinstance(part, dict) and part.get("type") == "thinking":
-            yield from _if_text("thinking", text_of(part.get("thinking")))
-        elif isinstance(part, dict):
-            yield from _if_text("text", part.get("text") or part.get("refusal"))
-
-
-def text_of(value: Any) -> str:
-    """Text that may come in parts."""
-    if isinstance(value, str):
-        return value
-    return "".join(str(part["text"]) for part in as_dicts(value) if isinstance(part.get("text"), str))
 
 
 def _citation(note: dict[str, Any]) -> dict[str, Any] | None:
@@ -155,7 +132,7 @@ def _add(blocks: list[dict[str, Any]], continues: bool, new: dict[str, Any]) -> 
 
 
 def _calls(message: dict[str, Any], served: Served, alias: str) -> Iterator[dict[str, Any]]:
-    for number, call in enumerate(as_dicts(message.get("tool_calls"))):
+    for number, call in enumerate(calls_in(message)):
         function = as_dict(call.get("function"))
         name, arguments = function.get("name"), arguments_of(function)
         if isinstance(name, str) and name:
@@ -170,14 +147,6 @@ def made_id(served: Served, number: int) -> str:
     return f"toolu_{served.id}_{number}"
 
 
-def arguments_of(function: dict[str, Any]) -> str:
-    """A call's arguments as the JSON text that they should be; some give the object itself."""
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        return arguments
-    return "" if arguments is None else dumps(arguments).decode()
-
-
 def input_of(arguments: str) -> dict[str, Any]:
     """A call's arguments as an object; what is none is kept as text (see `UNREADABLE`)."""
     if not arguments.strip():
@@ -189,7 +158,3 @@ def input_of(arguments: str) -> dict[str, Any]:
     if value is None:
         return {}
     return value if isinstance(value, dict) else {UNREADABLE: arguments}
-
-
-def nameless(alias: str) -> UpstreamGarbage:
-    return UpstreamGarbage(f"the provider of '{alias}' answered a tool call without a name")

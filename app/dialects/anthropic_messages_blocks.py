@@ -14,9 +14,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.dialects.anthropic_messages_answer import Kind, Said, arguments_of, made_id, nameless
-from app.errors import UpstreamGarbage
+from app.dialects.anthropic_messages_answer import Kind, Said, made_id
 from app.types import Served
+from app.utils.call_pieces import arguments_of, mixed_up, nameless
 from app.utils.codec import dumps
 from app.utils.json_end import JsonEnd
 from app.utils.shapes import as_text
@@ -189,7 +189,7 @@ class Turn:
         elif call.state == "unnamed" and call.name:
             self._queue(call)
         elif call.state == "over" and arguments.strip():
-            raise UpstreamGarbage(f"the provider of '{self._alias}' mixed up its tool calls")
+            raise mixed_up(self._alias)
 
     def close(self) -> None:
         """Writes what still stands in line, and ends the last block."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.dialects.anthropic_messages_answer import first_choice, said_in, stop_of, text_of
+from app.dialects.anthropic_messages_answer import said_in, stop_of
 from app.dialects.anthropic_messages_blocks import Blocks, Turn, framed, nothing
 from app.dialects.anthropic_messages_errors import error
 from app.errors import GatewayError
 from app.types import Answer, Batch, Chunk, Event, Request, Served
+from app.utils.call_pieces import calls_in
 from app.utils.codec import dumps
+from app.utils.content_parts import text_of
+from app.utils.first_choice import FirstChoice
 from app.utils.messages_terms import usage_in_messages
-from app.utils.shapes import as_dicts
 
 PING = framed("ping", b'{"type":"ping"}')
 STOP = framed("message_stop", b'{"type":"message_stop"}')
@@ -48,6 +50,7 @@ class Translated:
         self._served = served
         self._turn = Turn(served, request.model)
         self._usage: dict[str, Any] = {}
+        self._first_choice = FirstChoice()
         self._choice: dict[str, Any] = {}
         """The one that brought the finish."""
         self._refused = False
@@ -86,7 +89,7 @@ class Translated:
         usage = chunk.get("usage")
         if usage and isinstance(usage, dict):
             self._usage = usage
-        choice = first_choice(chunk)
+        choice = self._first_choice.of(chunk)
         if choice is None:
             return
         delta = choice.get("delta")
@@ -106,8 +109,8 @@ class Translated:
             for kind, piece in said_in(delta):
                 self._turn.say(kind, piece)
             self._refused = self._refused or bool(delta.get("refusal"))
-        if calls := delta.get("tool_calls"):
-            for call in as_dicts(calls):
+        if "tool_calls" in delta or "function_call" in delta:
+            for call in calls_in(delta):
                 self._turn.call(call)
 
     def _told(self, written: bytes) -> bytes:

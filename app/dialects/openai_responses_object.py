@@ -8,6 +8,7 @@ from typing import Any
 from app.dialects.openai_responses_request import ResponsesRequest
 from app.errors import BadRequest, ContextTooLong, GatewayError, RateLimited, UpstreamBilling, UpstreamRefused
 from app.types import Answer, Body, Request, Served
+from app.utils.finishes import Finish, meant_by
 from app.utils.shapes import as_dict
 
 _ECHOED: Mapping[str, Any] = {
@@ -75,7 +76,7 @@ def _tool(given: Body) -> Body:
 
 def ended(response: Answer, finish: str | None, output: list[Answer], usage: Any) -> Answer:
     """The same object at the end, which chat's finish reason tells."""
-    reason = INCOMPLETE.get(finish or "")
+    reason = why_incomplete(finish)
     return {
         **response,
         "status": "incomplete" if reason else "completed",
@@ -85,25 +86,37 @@ def ended(response: Answer, finish: str | None, output: list[Answer], usage: Any
     }
 
 
-INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
-"""Chat's finish reasons that stand for an answer that is not whole."""
+def why_incomplete(finish: str | None) -> str | None:
+    """What this API calls a finish of chat that stands for an answer that is not whole."""
+    return _INCOMPLETE.get(meant_by(finish)) if finish else None
+
+
+_INCOMPLETE: Mapping[Finish, str] = {
+    "length": "max_output_tokens",
+    "context": "max_output_tokens",
+    "filtered": "content_filter",
+}
 
 
 def usage_of(usage: Any) -> Body | None:
     """Chat's usage as the Responses API tells it, all of it whole numbers; None if the target told none."""
-    if not isinstance(usage, dict):
-        return None
+    usage = as_dict(usage)
     asked, answered = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    if asked is None and answered is None:
+        return None
+    total = _count(usage, "total_tokens") or 0
+    asked = max(0, total - (answered or 0)) if asked is None else asked
+    answered = max(0, total - asked) if answered is None else answered
     prompt, completion = _details(usage, "prompt"), _details(usage, "completion")
     return {
         "input_tokens": asked,
         "input_tokens_details": {
-            "cached_tokens": _count(prompt, "cached_tokens"),
-            "cache_write_tokens": _count(prompt, "cache_write_tokens", "cache_creation_tokens"),
+            "cached_tokens": _count(prompt, "cached_tokens") or 0,
+            "cache_write_tokens": _count(prompt, "cache_write_tokens", "cache_creation_tokens") or 0,
         },
         "output_tokens": answered,
-        "output_tokens_details": {"reasoning_tokens": _count(completion, "reasoning_tokens")},
-        "total_tokens": _count(usage, "total_tokens") or asked + answered,
+        "output_tokens_details": {"reasoning_tokens": _count(completion, "reasoning_tokens") or 0},
+        "total_tokens": max(total, asked + answered),  # some count thoughts in the whole only
     }
 
 
@@ -111,8 +124,12 @@ def _details(usage: Body, side: str) -> Body:
     return as_dict(usage.get(f"{side}_tokens_details"))
 
 
-def _count(counts: Body, *names: str) -> int:
-    return next((int(counts[name]) for name in names if isinstance(counts.get(name), int | float)), 0)
+def _count(counts: Body, *names: str) -> int | None:
+    """The first of some numbers that is one: whole, and not below nothing."""
+    for value in map(counts.get, names):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and value % 1 == 0:
+            return int(value)
+    return None
 
 
 def failed(response: Answer, problem: GatewayError, output: list[Answer]) -> Answer:

@@ -12,9 +12,13 @@ from typing import Any, Protocol
 from app.dialects.openai_responses_frames import Frames, head_of
 from app.dialects.openai_responses_tools import BUILT_INS, INPUT, Tool, Tools
 from app.types import Answer, Body
+from app.utils.call_pieces import arguments_of
 from app.utils.codec import loads
+from app.utils.json_end import JsonEnd
 from app.utils.json_text import TextInJson
+from app.utils.ledger_reading import Blocks
 from app.utils.responses_events import CALL_STREAMS, PART_KINDS, begun_item, call_done, part_added, part_done
+from app.utils.responses_ids import item_id
 from app.utils.shapes import as_dict
 
 Seal = Callable[[dict[str, Any]], str | None]
@@ -151,7 +155,7 @@ class Message(_InParts):
     def __init__(self, id: str) -> None:
         super().__init__(
             {
-                "id": f"msg_{id}",
+                "id": item_id("msg", id),
                 "type": "message",
                 "status": "in_progress",
                 "role": "assistant",
@@ -167,10 +171,10 @@ class Thoughts(_InParts):
     """What the model thinks, and what its provider wants back of that."""
 
     def __init__(self, id: str, seal: Seal) -> None:
-        super().__init__({"id": f"rs_{id}", "type": "reasoning", "summary": []})
+        super().__init__({"id": item_id("rs", id), "type": "reasoning", "summary": []})
         self._seal = seal
         self._text: list[str] = []
-        self._blocks: list[Body] = []
+        self._blocks = Blocks()
 
     def add(self, text: str) -> None:
         self._text.append(text)
@@ -178,18 +182,10 @@ class Thoughts(_InParts):
 
     def add_blocks(self, pieces: list[Body]) -> None:
         """Signed blocks as LiteLLM streams them: text in pieces, then the signature."""
-        for piece in pieces:
-            last = self._blocks[-1] if self._blocks else None
-            if piece.get("type") != "thinking" or last is None or "signature" in last or "data" in last:
-                self._blocks.append({key: value for key, value in piece.items() if value is not None})
-                continue
-            last["thinking"] = f"{last.get('thinking') or ''}{piece.get('thinking') or ''}"
-            if piece.get("signature"):
-                last["signature"] = piece["signature"]
+        self._blocks.feed(pieces)
 
     def close(self, frames: Frames, status: str) -> Answer:
-        blocks = [block for block in self._blocks if block.get("signature") or block.get("data")]
-        thoughts = {"reasoning_content": "".join(self._text), "thinking_blocks": blocks}
+        thoughts = {"reasoning_content": "".join(self._text), "thinking_blocks": self._blocks.whole}
         sealed = self._seal({key: value for key, value in thoughts.items() if value})
         also = {"encrypted_content": sealed} if sealed else {}
         return self._close(frames, summary=self._closed, **also)
@@ -206,11 +202,13 @@ class Call:
         self._written: list[str] = []
         self._fresh: list[str] = []
         self._said: list[str] = []
+        self._end = JsonEnd()
+        self._unseen: list[str] = []
+        """What the end has not been looked for in."""
         self._reader: TextInJson | None = None
         self._place: Body = {}
         self._head = b""
         self._begun: Answer = {}
-        self.closed = False
 
     def add(self, piece: Body) -> None:
         """A fragment as chat has it: id and name once, arguments in pieces."""
@@ -219,22 +217,30 @@ class Call:
             self._call_id = piece["id"]
         if self._tool is None and isinstance(name := function.get("name"), str) and name:
             self._tool = self._tools.called(name)
-        arguments = function.get("arguments")
-        if isinstance(arguments, str) and arguments and not self.closed:
+        if arguments := arguments_of(function):
             self._fresh.append(arguments)
+            self._unseen.append(arguments)
 
     @property
-    def ready(self) -> bool:
+    def named(self) -> bool:
         return self._tool is not None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing came of it but a name."""
+        return not (self._fresh or self._written)
+
+    @property
     def settled(self) -> bool:
-        """Whether its arguments are a whole object, behind which nothing can come."""
-        written = "".join((*self._written, *self._fresh))
-        return self.ready and written.rstrip()[-1:] == "}" and _object_in(written) is not None
+        """Whether its arguments have come to their end, behind which nothing can come."""
+        for piece in self._unseen:
+            self._end.feed(piece)
+        self._unseen.clear()
+        return self._end.reached
 
     def open(self, at: int, frames: Frames) -> None:
-        tool = self._tool = self._tool or Tool("function", "")
+        tool = self._tool
+        assert tool is not None
         self._call_id = self._call_id or f"call_{self._id}"
         self._place = {"output_index": at}
         if tool.kind in BUILT_INS:
@@ -254,7 +260,6 @@ class Call:
 
     def close(self, frames: Frames, status: str) -> Answer:
         self.flush(frames, last=True)
-        self.closed = True
         if not self._begun:
             return self._close_built_in(frames, status)
         if self._reader:
@@ -275,12 +280,12 @@ class Call:
             self._say("".join(self._written), frames)
             return self.close(frames, status)
         item = {
-            "id": f"{built_in.prefix}_{self._id}",
+            "id": item_id(built_in.prefix, self._id),
             "type": built_in.call,
             "status": status,
             "call_id": self._call_id,
             **built_in.also,
-            built_in.holder: {**built_in.fixed, **arguments},
+            built_in.holder: {**arguments, **built_in.fixed},
         }
         frames.event({"type": "response.output_item.added", **self._place, "item": begun_item(item)})
         return self._done(item, frames)
@@ -291,7 +296,7 @@ class Call:
 
     def _item(self, kind: str, prefix: str, tool: Tool) -> Answer:
         item = {
-            "id": f"{prefix}_{self._id}",
+            "id": item_id(prefix, self._id),
             "type": kind,
             "status": "in_progress",
             "call_id": self._call_id,

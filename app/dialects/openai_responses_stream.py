@@ -11,12 +11,15 @@ from collections import deque
 from typing import Any, TypeVar
 
 from app.dialects.openai_responses_frames import DONE, KEEPALIVE, Frames
-from app.dialects.openai_responses_object import ended, failed, response_of
+from app.dialects.openai_responses_object import ended, failed, response_of, why_incomplete
 from app.dialects.openai_responses_output import Call, Item, Message, Part, Seal, Thoughts, seals_nothing
-from app.dialects.openai_responses_tools import tools_of
+from app.dialects.openai_responses_request import tools_in
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Request, Served
-from app.utils.shapes import as_dicts
+from app.utils.call_pieces import arguments_of, calls_in, mixed_up, nameless
+from app.utils.content_parts import said_in_parts
+from app.utils.first_choice import FirstChoice
+from app.utils.shapes import as_dict, as_dicts, as_text
 
 NewItem = TypeVar("NewItem", Message, Thoughts, Call)
 
@@ -29,10 +32,12 @@ class ResponsesEncoder:
     def __init__(self, request: Request, served: Served, seal: Seal = seals_nothing) -> None:
         self.answer: Answer | None = None
         self._response = response_of(request, served)
-        self._tools = tools_of(request.body)
+        self._tools = tools_in(request)
+        self._alias = request.model
         self._id = served.id
         self._seal = seal if wants_sealed(request.body) else seals_nothing
         self._frames = Frames()
+        self._first_choice = FirstChoice()
         self._begun = False
         self._made = 0
         self._voice: Part | None = None
@@ -60,6 +65,8 @@ class ResponsesEncoder:
 
     def close(self) -> bytes:
         self._begin()
+        if any(not (call.named or call.is_empty) for call in self._calls.values()):
+            raise nameless(self._alias)
         self._advance(last=True)
         self.answer = ended(self._response, self._finish, self._output, self._usage)
         self._frames.event({"type": f"response.{self.answer['status']}", "response": self.answer})
@@ -80,9 +87,8 @@ class ResponsesEncoder:
     def _take(self, chunk: Body) -> None:
         if chunk.get("usage"):
             self._usage = chunk["usage"]
-        choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, dict) or choice.get("index"):  # there is one answer in this API
+        choice = self._first_choice.of(chunk)  # there is one answer in this API
+        if choice is None:
             return
         delta = choice.get("delta")
         if isinstance(delta, dict) and delta:
@@ -101,19 +107,26 @@ class ResponsesEncoder:
         if blocks := as_dicts(delta.get("thinking_blocks")):
             self._thoughts().add_blocks(blocks)
         if text := delta.get("content"):
-            self._say(text if isinstance(text, str) else _text_in(text), choice)
+            self._say_content(text, choice)
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             self._message().part("refusal").add(refusal)
             self._voice = None
         for annotation in as_dicts(delta.get("annotations")):
             self._message().part("output_text").cite(_flat(annotation))
-        for piece in as_dicts(delta.get("tool_calls")):
+        for piece in calls_in(delta):
             self._call(piece)
             self._voice = None
 
+    def _say_content(self, content: Any, choice: Body) -> None:
+        said = said_in_parts(content) if isinstance(content, list) else (("text", as_text(content)),)
+        for kind, text in said:
+            if kind == "thinking":
+                self._voice = None
+                self._thoughts().add(text)
+            elif text:
+                self._say(text, choice)
+
     def _say(self, text: str, choice: Body) -> None:
-        if not text:
-            return
         part = self._voice = self._message().part("output_text")
         part.add(text)
         if odds := choice.get("logprobs"):
@@ -130,9 +143,17 @@ class ResponsesEncoder:
     def _call(self, piece: Body) -> None:
         index = piece.get("index")
         index = index if isinstance(index, int) else 0
-        if index not in self._calls:
-            self._calls[index] = self._wait(Call(self._new_id(), self._tools))
-        self._calls[index].add(piece)
+        call = self._calls.get(index)
+        if call is None:
+            call = self._calls[index] = Call(self._new_id(), self._tools)
+        elif call is not self._last() and call.settled:  # something else has begun behind its end
+            if arguments_of(as_dict(piece.get("function"))).strip():
+                raise mixed_up(self._alias)
+            return
+        was_named = call.named
+        call.add(piece)
+        if call.named and not was_named:
+            self._wait(call)
 
     def _last(self) -> Item | None:
         """The item that began last."""
@@ -150,7 +171,7 @@ class ResponsesEncoder:
         """Writes what may be written: of the open item, and of each further one whose turn it is by that."""
         while True:
             if self._opened is None:
-                if not self._waiting or not (last or _may_open(self._waiting[0])):
+                if not self._waiting:
                     return
                 self._opened = self._waiting.popleft()
                 self._opened.open(len(self._output), self._frames)
@@ -162,17 +183,12 @@ class ResponsesEncoder:
 
     def _status(self) -> str:
         """How the open item ends: the last one of an answer that was cut off is not whole."""
-        cut = self._finish in ("length", "content_filter") and not self._waiting
-        return "incomplete" if cut else "completed"
+        return "incomplete" if why_incomplete(self._finish) and not self._waiting else "completed"
 
 
 def wants_sealed(body: Body) -> bool:
     """Whether the client is to carry what the provider wants back: it asked to, or nobody else keeps it."""
     return "reasoning.encrypted_content" in (body.get("include") or ()) or body.get("store") is not True
-
-
-def _may_open(item: Item) -> bool:
-    return item.ready if isinstance(item, Call) else True
 
 
 def thought_in(delta: Body) -> str:
@@ -207,8 +223,3 @@ def _flat(annotation: Body) -> Body:
     """Chat puts a citation's fields one level down."""
     inner = annotation.get(str(annotation.get("type")))
     return {"type": annotation.get("type"), **inner} if isinstance(inner, dict) else annotation
-
-
-def _text_in(content: Any) -> str:
-    """The text in content that comes as a list of parts, as some send it."""
-    return "".join(text for part in as_dicts(content) if isinstance(text := part.get("text"), str))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.utils.finishes import Finish, meant_by
 from app.utils.shapes import as_dict
 
 UNREADABLE = "INVALID_JSON"
@@ -22,13 +23,12 @@ def without_billing(text: str) -> str:
     return text.partition("\n")[2] if text.startswith(_BILLING) else text
 
 
-_STOPS = {
+_STOPS: Mapping[Finish, str] = {
     "stop": "end_turn",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
+    "calls": "tool_use",
     "length": "max_tokens",
-    "content_filter": "refusal",
-    "sensitive": "refusal",
+    "context": "model_context_window_exceeded",
+    "filtered": "refusal",
     "paused": "pause_turn",
 }
 STOPS = frozenset(
@@ -45,7 +45,7 @@ def stop_reason(finish: str, calls: bool) -> str:
 
     The set is closed, so a word that nobody knows ("eos") can only be the ordinary end.
     """
-    word = finish if finish in STOPS else _STOPS.get(finish, "end_turn")
+    word = finish if finish in STOPS else _STOPS[meant_by(finish)]
     if word in _NOT_BY_CALLS:
         return word
     return "tool_use" if calls else "end_turn"

@@ -109,6 +109,11 @@ def test_an_answer_that_says_nothing_is_an_empty_message(answer: Json) -> None:
             id="calls last",
         ),
         pytest.param(
+            {"content": None, "function_call": {"name": "read", "arguments": '{"x":1}'}},
+            [{"type": "tool_use", "id": "toolu_0123456789abcdef_0", "name": "read", "input": {"x": 1}}],
+            id="the call of old",
+        ),
+        pytest.param(
             {"tool_calls": [call(None, None)]},
             [{"type": "tool_use", "id": "toolu_0123456789abcdef_0", "name": "read", "input": {}}],
             id="a call without id",

@@ -76,6 +76,15 @@ ROWS = [
     pytest.param([delta(role="assistant", content=""), chunk("Hello")], [text("Hello")], id="a role first"),
     pytest.param([chunk("\ud83d"), chunk("\ude00 é\n\n")], [text("😀 é\n\n")], id="half a character"),
     pytest.param([], [], id="nothing"),
+    pytest.param(
+        [
+            delta(function_call={"name": "read", "arguments": ""}),
+            delta(function_call={"arguments": '{"x"'}),
+            delta(function_call={"arguments": ":1}"}),
+        ],
+        [use("read", {"x": 1}, "toolu_0123456789abcdef_0")],
+        id="the call of old",
+    ),
     pytest.param([delta(), delta(content=None), chunk("")], [], id="nothing said"),
     pytest.param(
         [delta(reasoning_content="h"), delta(reasoning_content="m", content=None), chunk("A")],
@@ -257,6 +266,15 @@ def test_a_stream_that_fails_ends_in_its_error_wherever_that_is(chunks: Batch, c
 
         assert check(stream, whole=False).error == {"type": "rate_limit_error", "message": "too fast"}
         assert it.feed([chunk("more")]) + it.alive() + it.close() == b""
+
+
+def test_the_only_choice_is_the_answer_whatever_its_index() -> None:
+    choices = [{"index": 1, "delta": {"content": "A"}}, {"index": 1, "delta": {}, "finish_reason": "stop"}]
+    chunks = [chunk(choices=[choice]) for choice in choices]
+    message = told_by(chunks).answer
+
+    assert (message["content"], message["stop_reason"]) == ([text("A")], "end_turn")
+    assert render(completion_of([deepcopy(chunks)]), ASKED, SERVED)["content"] == [text("A")]
 
 
 @pytest.mark.parametrize(("chunks", "content"), ROWS)

@@ -22,6 +22,7 @@ from app.errors import (
     RateLimited,
     UpstreamBilling,
     UpstreamCut,
+    UpstreamGarbage,
     UpstreamRefused,
 )
 from app.types import Batch, Chunk, Request
@@ -196,7 +197,39 @@ STREAMS = [
         id="call without an id",
     ),
     pytest.param(
-        [call("{}", None, "c1"), finish("tool_calls")], [("c1", "", "{}")], id="call without a name"
+        [
+            piece(tool_calls=[{"id": "c1", "index": 0, "function": {"name": "f", "arguments": {"a": 1}}}]),
+            finish(),
+        ],
+        [("c1", "f", '{"a":1}')],
+        id="arguments as an object",
+    ),
+    pytest.param(
+        [call("", None, "c1"), call('{"a"'), text("Well."), call(":1}", "f"), finish("tool_calls")],
+        [["Well."], ("c1", "f", '{"a":1}')],
+        id="name at the end",
+    ),
+    pytest.param([call("", "", "c1"), text("a"), finish()], [["a"]], id="neither name nor arguments"),
+    pytest.param(
+        [
+            piece(function_call={"name": "f", "arguments": ""}),
+            piece(function_call={"arguments": '{"a"'}),
+            piece(function_call={"arguments": ":1}"}),
+            finish("function_call"),
+        ],
+        [("call_0123456789abcdef01", "f", '{"a":1}')],
+        id="call of old",
+    ),
+    pytest.param([piece(1, content="Hi"), piece(1, "stop")], [["Hi"]], id="the only choice is not the first"),
+    pytest.param(
+        [
+            piece(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "H"}]}]),
+            piece(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "m."}]}]),
+            piece(content=[{"type": "text", "text": "Yes."}]),
+            finish(),
+        ],
+        [("Hm.", HM), ["Yes."]],
+        id="thoughts in parts",
     ),
     pytest.param(
         [call("{", "f", "c1"), call("}", "f", "c1"), finish("tool_calls")],
@@ -242,10 +275,10 @@ STREAMS = [
         id="custom without JSON",
     ),
     pytest.param(
-        [call('{"command":["ls"]}', "local_shell", "c1"), finish("tool_calls")],
+        [call('{"command":["ls"],"type":"x"}', "local_shell", "c1"), finish("tool_calls")],
         [
             {
-                "id": "lsh_0123456789abcdef01",
+                "id": "lsh_lc0123456789abcdef01",
                 "type": "local_shell_call",
                 "status": "completed",
                 "call_id": "c1",
@@ -268,8 +301,8 @@ STREAMS = [
             {"choices": [{"delta": None}]},
             piece(content=None, tool_calls=None, reasoning_content=None, annotations=None),
             piece(tool_calls=[None, {"index": 0, "function": None}]),
-            piece(1, content="another choice"),
             call("{}", "f", "c1"),
+            piece(1, content="another choice"),
             finish(),
         ],
         [("c1", "f", "{}")],
@@ -337,6 +370,55 @@ def test_every_event_is_one_that_the_sdk_knows() -> None:
         "response.completed",
     }
     assert Response.model_validate(answer).output_text == "a"
+
+
+# ─── calls that make no sense ────────────────────────────────────────────────────────────────────
+
+SENSELESS = [
+    pytest.param([call("{}", None, "c1"), finish("tool_calls")], "a tool call without a name", id="no name"),
+    pytest.param(
+        [call("{}", "f", "c1"), call("{}", "f", "c2", 1), call('{"a":1}')], "mixed up", id="late piece"
+    ),
+    pytest.param([call("{}", "f", "c1"), text("Well."), call("x")], "mixed up", id="late piece behind text"),
+    pytest.param(
+        [call('{"a"', "f", "c1"), call("{}", "f", "c2", 1), call("", "f", "c3", 2), call("}", index=1)],
+        "mixed up",
+        id="still in line",
+    ),
+]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["one batch", "many batches"])
+@pytest.mark.parametrize(("chunks", "said"), SENSELESS)
+def test_a_call_that_makes_no_sense_is_an_error(chunks: list[Chunk], said: str, at_once: bool) -> None:
+    with pytest.raises(UpstreamGarbage, match=said):
+        streamed(*([chunks] if at_once else ([chunk] for chunk in chunks)))
+
+
+def test_a_blank_piece_behind_the_end_of_a_call_is_nothing() -> None:
+    chunks = [call("{}", "f", "c1"), text("Well."), call(" \n"), finish("tool_calls")]
+
+    assert outline(response(*chunks)) == [("c1", "f", "{}"), ["Well."]]
+
+
+MANY = 100_000
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param(
+            [call("", "f", "c1"), call("", "f", "c2", 1), *[call("[" * 99)] * MANY], id="interleaved"
+        ),
+        pytest.param(
+            [*[piece(thinking_blocks=[{"type": "thinking", "thinking": "x" * 99}])] * MANY], id="thoughts"
+        ),
+    ],
+)
+def test_what_comes_in_ever_so_many_pieces_is_put_together_once(chunks: list[Chunk]) -> None:
+    _, answer = streamed(*([chunk] for chunk in chunks))
+
+    assert len(dumps(answer["output"])) > 99 * MANY
 
 
 # ─── when what leaves ────────────────────────────────────────────────────────────────────────────
@@ -426,6 +508,11 @@ ENDS = [
     pytest.param("tool_calls", "completed", None, "completed", id="tool_calls"),
     pytest.param("length", "incomplete", "max_output_tokens", "incomplete", id="length"),
     pytest.param("content_filter", "incomplete", "content_filter", "incomplete", id="content_filter"),
+    pytest.param("sensitive", "incomplete", "content_filter", "incomplete", id="sensitive"),
+    pytest.param("MAX_TOKENS", "incomplete", "max_output_tokens", "incomplete", id="MAX_TOKENS"),
+    pytest.param(
+        "model_context_window_exceeded", "incomplete", "max_output_tokens", "incomplete", id="context full"
+    ),
 ]
 
 
@@ -452,6 +539,24 @@ USAGES = [
         {"prompt_tokens": 3, "prompt_tokens_details": {"cache_creation_tokens": 2}},
         (3, 0, 2, 0, 0, 3),
         id="written",
+    ),
+    pytest.param(
+        {"prompt_tokens": None, "completion_tokens": "7", "total_tokens": 1.5}, None, id="no whole numbers"
+    ),
+    pytest.param({"total_tokens": 9}, None, id="the whole alone"),
+    pytest.param({"prompt_tokens": True, "completion_tokens": -1}, None, id="what counts nothing"),
+    pytest.param({"prompt_tokens": 3.0, "completion_tokens": 4.5}, (3, 0, 0, 0, 0, 3), id="a float"),
+    pytest.param({"completion_tokens": 4, "total_tokens": 7}, (3, 0, 0, 4, 0, 7), id="one from the other"),
+    pytest.param(
+        {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 5}, (3, 0, 0, 4, 0, 7), id="too little"
+    ),
+    pytest.param(
+        {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 9},
+        (3, 0, 0, 4, 0, 9),
+        id="with thoughts",
+    ),
+    pytest.param(
+        {"prompt_tokens": 3, "completion_tokens": float("inf")}, (3, 0, 0, 0, 0, 3), id="without end"
     ),
 ]
 
@@ -695,7 +800,7 @@ def _meant(call: Json) -> tuple[str, str, Any]:
             "input": next(iter(written.values())) if len(written) == 1 else call["function"]["arguments"]
         }
     if name == "local_shell":
-        written = {"type": "exec", "env": {}} | written
+        written = written | {"type": "exec", "env": {}}
     return call["id"], name, written
 
 
@@ -734,6 +839,7 @@ odd_deltas: st.SearchStrategy[Json] = st.fixed_dictionaries(
         ),
         "annotations": st.sampled_from([None, [], [{"type": "url_citation"}], [3]]),
         "tool_calls": st.none() | st.lists(odd_pieces | st.none(), max_size=3),
+        "function_call": st.sampled_from([None, 3, {"name": "f"}, {"arguments": "{}"}]),
     },
 )
 odd_chunks = st.fixed_dictionaries(
@@ -752,8 +858,14 @@ odd_chunks = st.fixed_dictionaries(
 @given(st.lists(st.lists(odd_chunks, max_size=4) | st.just("alive"), max_size=8), st.booleans())
 def test_no_chunks_make_a_stream_that_is_out_of_order(moves: list[Any], ends_well: bool) -> None:
     encoder = openai_responses.encoder(asked(), SERVED, seal)
-    data = b"".join(encoder.alive() if move == "alive" else encoder.feed(move) for move in moves)
-    data += encoder.close() if ends_well else encoder.fail(UpstreamCut("cut"))
+    data = b""
+    try:
+        for move in moves:
+            data += encoder.alive() if move == "alive" else encoder.feed(move)
+        data += encoder.close() if ends_well else encoder.fail(UpstreamCut("cut"))
+    except UpstreamGarbage as problem:
+        ends_well = False
+        data += encoder.fail(problem)
 
     assert checked(data, whole=ends_well)["model"] == "alias"
     assert (encoder.answer is not None) == ends_well

@@ -49,7 +49,7 @@ def test_how_it_is_cut_makes_no_difference(value: Any, cuts: list[int]) -> None:
     assert end.reached
 
 
-@pytest.mark.parametrize("written", ["", " ", "null", '"{}"', "1", '{"a":"}', '{"a":"\\"}', "[{}"])
+@pytest.mark.parametrize("written", ["", " ", "null", '"{}"', "1", '{"a":"}', '{"a":"\\"}', "[{}", "f() {}"])
 def test_what_has_no_bracket_or_lacks_its_last_has_no_end(written: str) -> None:
     assert reached_after(list(written)) is None
     assert reached_after([written, ""]) is None

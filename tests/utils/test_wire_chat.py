@@ -74,7 +74,7 @@ def test_a_plain_answer_stands_under_the_alias_with_every_field() -> None:
     assert (seen.usage, seen.finish) == ({"total_tokens": 3}, "stop")
 
 
-@pytest.mark.parametrize("finish_reason", ["network_error", "error"])
+@pytest.mark.parametrize("finish_reason", ["network_error", "error", "insufficient_system_resource"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_answer_that_says_it_broke_is_an_error(finish_reason: str, place: int) -> None:
     choices = [{"index": n, "message": {}, "finish_reason": "stop"} for n in range(2)]
@@ -218,7 +218,7 @@ def test_any_other_is_cut(chunks: Batch) -> None:
         stream.end()
 
 
-@pytest.mark.parametrize("reason", ["network_error", "error"])
+@pytest.mark.parametrize("reason", ["network_error", "error", "insufficient_system_resource"])
 def test_a_finish_that_is_a_failure_ends_the_stream_and_keeps_what_came_before(reason: str) -> None:
     kept, stream = passed(chunk("a"), chunk("b"), finish(reason), chunk("c"))
 

@@ -385,7 +385,7 @@ def test_an_answer_leaves_under_the_alias_and_all_else_stays() -> None:
     assert (what.usage, what.finish) == (COUNTED, "tool_use")
 
 
-@pytest.mark.parametrize("reason", ["network_error", "error"])
+@pytest.mark.parametrize("reason", ["network_error", "error", "insufficient_system_resource"])
 def test_an_answer_that_broke_is_a_failure(reason: str) -> None:
     with pytest.raises(UpstreamFailed, match=f"'alias' broke off: {reason}"):
         wire_messages.finished(MESSAGE | {"stop_reason": reason}, TARGET, trace())
