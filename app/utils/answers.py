@@ -43,6 +43,14 @@ def json_in(body: bytes, target: Target) -> Any:
     return answer
 
 
+def object_with(field: str, body: bytes, target: Target, what: str) -> Answer:
+    """The object in a whole body, which has a list in `field`; raises the error that it is instead."""
+    answer = json_in(body, target)
+    if not isinstance(answer, dict) or not isinstance(answer.get(field), list):
+        raise garbage(target, f"something that is no {what}")
+    return answer
+
+
 def read_events(
     payloads: list[bytes],
     target: Target,

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from app.utils.codec import dumps, loads
 from app.utils.native_story import in_chats_words
+from app.utils.shapes import as_dict, as_dicts, as_list
 
 REQUEST = "[REQUEST]"
 TARGET = "[TARGET]"
@@ -127,11 +128,11 @@ def size(octets: int) -> str:
 
 def request_lines(body: Any) -> Iterator[Line]:
     """What a client asks: its settings, each message or item by role and preview, its tools."""
-    body = _dict(body)
+    body = as_dict(body)
     yield Line(REQUEST, outline(body))
     for name, content in _prompts(body).items():
         yield Line(REQUEST, f"{name}: {content_text(content)}")
-    for number, message in enumerate(_list(body.get("messages") or body.get("input")), 1):
+    for number, message in enumerate(as_list(body.get("messages") or body.get("input")), 1):
         yield Line(REQUEST, f"{number} {message_text(message)}")
     yield from (Line(TOOLS_OFFERED, text) for text in tools_texts(body.get("tools")))
 
@@ -139,7 +140,7 @@ def request_lines(body: Any) -> Iterator[Line]:
 def size_of_talk(body: Mapping[str, Any]) -> tuple[int, int]:
     """How many messages (of Responses: items) and tools a request has."""
     items = body.get("messages") if "messages" in body else body.get("input")
-    return len(_dicts(items)) or int(isinstance(items, str)), len(_list(body.get("tools")))
+    return len(as_dicts(items)) or int(isinstance(items, str)), len(as_list(body.get("tools")))
 
 
 def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line]:
@@ -147,7 +148,7 @@ def target_lines(name: str, url: str, body: Any, way: str = "") -> Iterator[Line
     yield Line(TARGET, f"{name} at {url}" if url else name)
     if way:
         yield Line(TARGET, f"by {way}")
-    yield Line(TARGET, f"sent {outline(_dict(body))}")
+    yield Line(TARGET, f"sent {outline(as_dict(body))}")
 
 
 def outline(body: Mapping[str, Any]) -> str:
@@ -157,9 +158,9 @@ def outline(body: Mapping[str, Any]) -> str:
 
 def answer_text(answer: Any) -> str:
     """An answer or an event as JSON; of what Responses repeats of its request only how long it is."""
-    if isinstance(response := _dict(answer).get("response"), dict):
+    if isinstance(response := as_dict(answer).get("response"), dict):
         return as_json({**answer, "response": _measured(response)})
-    return as_json(_measured(answer) if _dict(answer).get("object") == "response" else answer)
+    return as_json(_measured(answer) if as_dict(answer).get("object") == "response" else answer)
 
 
 def _measured(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def message_text(message: Any) -> str:
     parts = [content_text(next(filter(None, said), None))]
     if reasoning := _reasoning(message):
         parts.insert(0, f"(thought: {preview(reasoning)})")
-    if calls := [f"{_name(call)} ({call.get('id')})" for call in _dicts(message.get("tool_calls"))]:
+    if calls := [f"{_name(call)} ({call.get('id')})" for call in as_dicts(message.get("tool_calls"))]:
         parts.append(f"calls {', '.join(calls)}")
     return f"{about}: {' '.join(filter(None, parts))}"
 
@@ -242,7 +243,7 @@ def _origin(source: str) -> Iterator[str]:
 
 def tools_texts(tools: Any) -> Iterator[str]:
     """The first tool with its parameters and the beginning of what is said of it, the others by name."""
-    offered = _list(tools)
+    offered = as_list(tools)
     if offered:
         yield f"1 of {len(offered)}: {_tool_text(offered[0])}"
     if others := [tool_name(tool) for tool in offered[1:]]:
@@ -251,9 +252,9 @@ def tools_texts(tools: Any) -> Iterator[str]:
 
 def _tool_text(tool: Any) -> str:
     """`read (path, limit): Reads a file.`"""
-    about = _function(tool) or _dict(tool)
-    schema = _dict(about.get("parameters")) or _dict(about.get("input_schema"))
-    parameters = preview(", ".join(map(str, _dict(schema.get("properties")))))
+    about = _function(tool) or as_dict(tool)
+    schema = as_dict(about.get("parameters")) or as_dict(about.get("input_schema"))
+    parameters = preview(", ".join(map(str, as_dict(schema.get("properties")))))
     text = f"{tool_name(tool)} ({parameters})" if parameters else tool_name(tool)
     description = about.get("description")
     return f"{text}: {preview(description)}" if isinstance(description, str) else text
@@ -261,7 +262,7 @@ def _tool_text(tool: Any) -> str:
 
 def tool_name(tool: Any) -> str:
     """What a tool is called; one that its provider runs may have a type only."""
-    return _name(tool) or preview(str(_dict(tool).get("type") or "?"), 80, 60)
+    return _name(tool) or preview(str(as_dict(tool).get("type") or "?"), 80, 60)
 
 
 # ─── answers ─────────────────────────────────────────────────────────────────────────────────────
@@ -325,16 +326,16 @@ class Story:
 
     def feed(self, chunk: Any) -> Iterator[Line]:
         """What this chunk brings to an end, or begins."""
-        chunk = _dict(chunk)
+        chunk = as_dict(chunk)
         if "choices" not in chunk:
             chunk = in_chats_words(chunk)
         self._usage = chunk.get("usage") or self._usage
         if chunk.get("error"):
             yield Line(ERROR, f"the target says {as_json(chunk['error'])}")
-        for piece in _dicts(chunk.get("choices")):
+        for piece in as_dicts(chunk.get("choices")):
             choice = self._choices.setdefault(_hashable(piece.get("index")), _Choice())
-            said = _dict(piece.get("delta")) or _dict(piece.get("message")) or {"content": piece.get("text")}
-            yield from self._follow(choice, said)
+            said = as_dict(piece.get("delta")) or as_dict(piece.get("message"))
+            yield from self._follow(choice, said or {"content": piece.get("text")})
             if finish := piece.get("finish_reason"):
                 choice.finish = str(finish)
                 yield from self._finish(choice)
@@ -362,7 +363,7 @@ class Story:
             choice.thinking = True
         content = delta.get("content")
         content = content if isinstance(content, str) else content_text(content)
-        calls = _dicts(delta.get("tool_calls"))
+        calls = as_dicts(delta.get("tool_calls"))
         if content or calls:
             yield from self._end_of_thought(choice)
         choice.content.add(content)
@@ -446,18 +447,6 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in _list(values) if isinstance(value, dict)]
-
-
 def _hashable(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else 0
 
@@ -471,13 +460,13 @@ def _reasoning(message: Mapping[str, Any]) -> str:
 
 def _function(call: Any) -> dict[str, Any]:
     """`{"type": "function", "function": {…}}`, or the same with another kind."""
-    call = _dict(call)
-    return _dict(call.get("function")) or _dict(call.get(str(call.get("type"))))
+    call = as_dict(call)
+    return as_dict(call.get("function")) or as_dict(call.get(str(call.get("type"))))
 
 
 def _name(call: Any) -> str:
     """A tool's or call's name, wherever its kind of tool has it."""
-    return preview(str(_function(call).get("name") or _dict(call).get("name") or ""), 80, 60)
+    return preview(str(_function(call).get("name") or as_dict(call).get("name") or ""), 80, 60)
 
 
 def _arguments(call: Any) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Chunk, Completion, Target, Trace
-from app.utils.answers import gathered, is_stream, json_in, read_events
+from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.call_numbers import CallNumbers
 from app.utils.chat_events import USUAL, choices_of, chunks_of, completion_of, finish_of, index_of
 from app.utils.problems import error_in, problem_of, status_in
-from app.utils.stream_problems import FAILED_FINISHES, broken, cut, garbage, no_event
+from app.utils.stream_problems import FAILED_FINISHES, broken, cut, no_event
 
 PATH = "/chat/completions"
 
@@ -37,10 +37,7 @@ def completion_in(
     """An answer with choices in a whole body; `answer_of` puts it together where it was streamed."""
     if is_stream(body):
         return gathered(body, target, events_in, answer_of, is_whole)
-    answer = json_in(body, target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        raise garbage(target, f"something that is no {kind}")
-    return answer
+    return object_with("choices", body, target, kind)
 
 
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
-from app.utils.answers import gathered, is_stream, json_in, read_events
+from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.messages_events import answer_of, events_of, newest
 from app.utils.messages_order import BlockOrder
 from app.utils.messages_terms import usage_in_chat, without_billing
@@ -131,10 +131,7 @@ def answer_in(body: bytes, target: Target) -> Answer:
     """The message in a whole body, streamed or not; raises the error that it is instead."""
     if is_stream(body):
         return gathered(body, target, events_in, answer_of, is_whole)
-    answer = json_in(body, target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("content"), list):
-        raise garbage(target, "something that is no message")
-    return answer
+    return object_with("content", body, target, "message")
 
 
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
-from app.utils.answers import gathered, is_stream, json_in, read_events
+from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.responses_events import events_of
 from app.utils.responses_ids import is_our_id, is_our_seal
-from app.utils.stream_problems import cut, garbage, no_event
+from app.utils.stream_problems import cut, no_event
 from app.utils.wire_chat import headers
 
 __all__ = [
@@ -77,10 +77,7 @@ def answer_in(body: bytes, target: Target) -> Answer:
     """The response in a whole body, streamed or not; raises the error that it is instead."""
     if is_stream(body):
         return gathered(body, target, events_in, answer_of, is_whole)
-    answer = json_in(body, target)
-    if not isinstance(answer, dict) or not isinstance(answer.get("output"), list):
-        raise garbage(target, "something that is no response")
-    return answer
+    return object_with("output", body, target, "response")
 
 
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
