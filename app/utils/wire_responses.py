@@ -12,7 +12,7 @@ from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.responses_events import events_of
 from app.utils.responses_ids import is_our_id, is_our_seal
-from app.utils.stream_problems import cut, no_event
+from app.utils.stream_problems import cut, garbage, no_event
 from app.utils.wire_chat import headers
 
 __all__ = [
