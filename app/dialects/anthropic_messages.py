@@ -15,6 +15,7 @@ from app.dialects.anthropic_messages_stream import Relayed, Translated
 from app.errors import BadRequest
 from app.types import DialectName, Encoder, Request, Served
 from app.utils.fields import Types, check_types, kind, list_in, model_in, object_in, required
+from app.utils.preview import preview
 
 __all__ = ["dropped", "encoder", "error", "name", "parse", "parse_count", "relayed", "render"]
 
@@ -72,7 +73,7 @@ def _check_message(message: Any, place: str) -> None:
     if not isinstance(message, dict):
         raise _wrong(place, "an object", message)
     if (role := message.get("role")) not in ROLES:
-        said = repr(role) if isinstance(role, str) else kind(role)
+        said = f"'{preview(role)}'" if isinstance(role, str) else kind(role)
         raise BadRequest(
             f"'{place}.role' must be one of {', '.join(ROLES)}, not {said}", param=f"{place}.role"
         )

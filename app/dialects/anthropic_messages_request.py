@@ -14,6 +14,7 @@ from app.dialects.anthropic_messages_tools import dropped_tools, tool_fields
 from app.errors import BadRequest
 from app.types import Body
 from app.utils.codec import dumps, loads
+from app.utils.fields import kind
 from app.utils.messages_terms import without_billing
 from app.utils.shapes import as_dict, as_dicts, as_list, as_text
 
@@ -159,8 +160,9 @@ def _user_turn(content: Any, place: int) -> Iterator[dict[str, Any]]:
     """Tool results come first, each a message; then what they show, and what the user says, in one."""
     blocks = as_dicts(content) if isinstance(content, list) else [{"type": "text", "text": content}]
     shown: list[Part] = []
-    for block in blocks:
+    for number, block in enumerate(blocks):
         if block.get("type") == "tool_result":
+            _check_result(block.get("content"), f"messages[{place}].content[{number}].content")
             result, pictures = _result(block, place)
             yield result
             shown += pictures
@@ -184,6 +186,21 @@ def _result(block: dict[str, Any], place: int) -> tuple[dict[str, Any], list[Par
     if block.get("is_error") is True:
         text = _as_error(text)
     return {"role": "tool", "tool_call_id": id, "content": text}, pictures
+
+
+def _check_result(content: Any, place: str) -> None:
+    """Raises BadRequest for what would be lost: a model that is told nothing takes that for the result."""
+    if content is not None and not isinstance(content, str | list):
+        raise _not_a(place, "a text or a list of blocks", content)
+    for number, block in enumerate(as_list(content)):
+        if not isinstance(block, dict):
+            raise _not_a(f"{place}[{number}]", "an object", block)
+        if block.get("type") == "text" and not isinstance(block.get("text"), str):
+            raise _not_a(f"{place}[{number}].text", "a text", block.get("text"))
+
+
+def _not_a(place: str, words: str, found: Any) -> BadRequest:
+    return BadRequest(f"'{place}' must be {words}, not {kind(found)}", param=place)
 
 
 def _as_error(text: str) -> str:

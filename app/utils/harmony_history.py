@@ -14,6 +14,7 @@ from app.errors import BadRequest
 from app.utils.codec import dumps
 from app.utils.harmony import neutralised
 from app.utils.harmony_tools import functions_in, named_in
+from app.utils.preview import preview
 from app.utils.shapes import as_dict, as_dicts
 
 Author: TypeAlias = Literal["developer", "user", "assistant", "tool"]
@@ -206,5 +207,6 @@ def _text_of_part(part: Mapping[str, Any]) -> str:
     for key in ("text", "refusal"):
         if isinstance(text := part.get(key), str):
             return text
-    what = _REFUSED.get(str(part.get("type")), f"a part of type {part.get('type')!r}")
+    type = str(part.get("type"))
+    what = _REFUSED.get(type, f"a part of type '{preview(type)}'")
     raise BadRequest(f"the model takes text only, and a message holds {what}", param="messages")

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from app.errors import BadRequest
 from app.types import Body, Target
 from app.utils.addresses import is_loopback
+from app.utils.preview import preview
 
 Path: TypeAlias = tuple[str | int, ...]
 Fate: TypeAlias = Literal["pass", "fetch"]
@@ -76,7 +77,8 @@ class Place:
     def name(self) -> str:
         """The path as an error's `param` shows it: `messages[0].content[1].image_url.url`."""
         first, *rest = self.path
-        return str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+        steps = (f"[{step}]" if isinstance(step, int) else f".{preview(step)}" for step in rest)
+        return preview(str(first) + "".join(steps))
 
 
 def to_fetch(body: Body, target: Target) -> list[Place]:
@@ -142,7 +144,7 @@ def fate(place: Place, target: Target) -> Fate:
     if target.litellm_provider in _OWN_STORAGE.get(scheme, ()):
         return "pass"
     if scheme not in ("http", "https"):
-        what = f"a URL of scheme {scheme!r}" if scheme else "something that is no URL"
+        what = f"a URL of scheme '{preview(scheme)}'" if scheme else "something that is no URL"
         raise _refused(place, f"holds {what}: only data: and http(s): are taken")
     if target.carrier == "relay" and not is_local(urlsplit(target.base_url).hostname or ""):
         return "pass"

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from app.types import Body, Client, Restored, Target
 from app.utils.codec import dumps, loads
+from app.utils.preview import preview
 from app.utils.shapes import as_dict, as_dicts, as_text
 
 Message: TypeAlias = dict[str, Any]
@@ -300,7 +301,7 @@ def _signed_by_dummy(messages: list[Any], target: Target) -> Iterable[str]:
         if target.carrier == "relay":
             messages[place] = {**message, "tool_calls": [_with_signature(calls[0], DUMMY), *calls[1:]]}
         name, _ = _function(calls[0])
-        yield f"no thought signature is known for the call of {name!r}: Google's dummy stands in"
+        yield f"no thought signature is known for the call of '{preview(name)}': Google's dummy stands in"
 
 
 # --- what is where in a message

@@ -143,6 +143,13 @@ def test_a_wrong_request_is_refused_with_its_place(body: Any, words: str, param:
     assert (raised.value.status, raised.value.param) == (400, param)
 
 
+def test_what_a_client_calls_a_role_is_not_told_at_length() -> None:
+    with pytest.raises(BadRequest) as raised:
+        anthropic_messages.parse(HELLO | {"messages": [{"role": "a.b=@" * 100_000, "content": "x"}]})
+
+    assert len(str(raised.value)) < 300
+
+
 KEYS = """
 model messages role content type text system tools tool_choice name input input_schema id source data
 url media_type tool_use_id is_error thinking signature output_config format schema effort metadata

@@ -440,6 +440,27 @@ def test_a_call_or_result_that_names_nothing_is_refused(message: Json, words: st
     assert raised.value.param == "messages[1].content"
 
 
+@pytest.mark.parametrize(
+    ("content", "where", "words"),
+    [
+        (5, "", "a text or a list of blocks, not a number"),
+        (True, "", "a text or a list of blocks, not a boolean"),
+        (text("lost"), "", "a text or a list of blocks, not an object"),
+        (["lost"], "[0]", "an object, not a string"),
+        ([text("a"), {"type": "text", "text": 5}], "[1].text", "a text, not a number"),
+        ([{"type": "text"}], "[0].text", "a text, not null"),
+    ],
+    ids=repr,
+)
+def test_a_result_of_which_something_would_be_lost_is_refused(content: Any, where: str, words: str) -> None:
+    with pytest.raises(BadRequest) as raised:
+        messages_of(HI, assistant(CALL), user(text("a"), result(content)))
+
+    place = f"messages[2].content[1].content{where}"
+    assert raised.value.param == place
+    assert str(raised.value) == f"'{place}' must be {words}"
+
+
 # ─── tools ───────────────────────────────────────────────────────────────────────────────────────
 
 READ: Json = {"name": "read", "description": "Reads.", "input_schema": SCHEMA}

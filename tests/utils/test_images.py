@@ -264,6 +264,12 @@ def test_neither_lists_nor_odd_types_hide_a_url(part: dict[str, Any], where: str
     assert [place.name for place in found] == [f"messages[1].content[0].{where}"]
 
 
+def test_a_place_s_name_is_short_whatever_its_fields_are_called() -> None:
+    body = saying({"x" * 10_000: {"url": "file:///x"}})
+
+    assert len(next(urls_in(body)).name) < 200
+
+
 def test_a_replaced_body_is_new_and_shares_what_did_not_change() -> None:
     body = saying({"type": "text", "text": "Hi"}, picture(HTTP))
     before = copy.deepcopy(body)
