@@ -116,7 +116,8 @@ def said_by_targets(gateway: Gateway, upstream: Upstream, dialect: Dialect) -> d
             body = dialect.body(alias, "Hi") | {"stream": stream}
             asked = asking(gateway.url, dialect, body, MINE)
             answers[f"{dialect.name} {name} {alias} {stream}"] = all_of(asked)
-            failed = asked.status >= 400 or asked.broken or b'"response.failed"' in asked.raw
+            ended = any(kind in asked.raw for kind in (b'"response.failed"', b'"type":"error"'))
+            failed = asked.status >= 400 or asked.broken or ended
             assert failed or "200 broken" in name, (name, alias, stream)
     assert OF_THE_TARGET in str(upstream.last.headers)
     upstream.reset()

@@ -74,7 +74,7 @@ STEADY = (
     (r"\bchatcmpl-upstream_\d+", "chatcmpl-upstream"),
     (r"\bcmpl-upstream_\d+", "cmpl-upstream"),
     (r"(?m)^Content-Length: \d+$", "Content-Length: …"),
-    (r"\b((?:msg|resp|rs|fc|toolu)_)[0-9a-f]{24}", r"\g<1>4c1d7a90b3e5f2688d04a6c7"),
+    (r"\b((?:msg|resp|rs|fc|toolu)_(?:lc)?)[0-9a-f]{24}", r"\g<1>4c1d7a90b3e5f2688d04a6c7"),
     (r"lc1\.[\w=-]+", "lc1.…"),
     (r'("created_at": ?)1[0-9]{9}\b', r"\g<1>1700000000"),
     (r"\bchatcmpl-[0-9a-f]{8}-[0-9a-f-]{27}", "chatcmpl-2b1f4c6e-90d3-4b7a-8f15-6c0e9d3a7b42"),
