@@ -92,7 +92,8 @@ class Gateway:
             if way.wire != request.dialect:
                 trace.view.left_out(request.leaves_out())
         deadline = trace.started + target.timeouts.total
-        return Call(target, body, client, trace, deadline, way.wire), way, after
+        translated = way.wire != request.dialect
+        return Call(target, body, client, trace, deadline, way.wire, translated), way, after
 
     def _body(
         self, request: Request, target: Target, way: Way, client: Client, trace: Trace

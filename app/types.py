@@ -217,6 +217,8 @@ class Call:
     """`time.monotonic()` after which the whole call has taken too long."""
     wire: DialectName = "chat"
     """The API in which the target is called; the body is in it, and so are answers and events."""
+    translated: bool = False
+    """Whether the client asked in another one."""
 
 
 class Stream(Protocol):

@@ -465,6 +465,14 @@ def test_a_dialect_that_the_target_speaks_goes_through_as_it_is() -> None:
     assert backend.calls[0].body["unheard_of"] == [1]
 
 
+def test_whoever_calls_the_target_knows_whether_the_client_asked_in_another_api() -> None:
+    gateway, backend = serving("Hello", where=target())
+    for asked in (request(), asked_in_messages()):
+        gateway.complete(asked, client(), trace())
+
+    assert [call.translated for call in backend.calls] == [False, True]
+
+
 def test_a_dialect_that_it_does_not_speak_is_asked_as_chat() -> None:
     gateway, backend = serving("Hello")
     found = gateway.complete(asked_in_messages(system="Be brief"), client(), trace())

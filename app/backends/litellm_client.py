@@ -27,7 +27,7 @@ from app.errors import GatewayError, UpstreamCut, UpstreamGarbage
 from app.types import Answer, Call, Chunk, Completion, Stream, Target
 from app.utils.codec import loads
 from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
-from app.utils.litellm_request import Ask, keywords, sorted_fields
+from app.utils.litellm_request import BESIDES, WISHES, Ask, keywords, sorted_fields
 from app.utils.litellm_small import answered, asked
 from app.utils.litellm_texts import as_chat, text_of
 from app.utils.problems import error_in, problem_of, status_in
@@ -222,7 +222,8 @@ class Work:
         if call.wire != "chat":
             return asked(call.wire, call.body, target, self._via)
         supported = supported_by(self._loaded, target.litellm_provider, target.model)
-        fields = sorted_fields(call.body, target.litellm_provider, supported)
+        wishes = WISHES | BESIDES if call.translated else WISHES
+        fields = sorted_fields(call.body, target.litellm_provider, supported, wishes)
         return Ask("completion", keywords(target, fields, self._via), fields.ignored)
 
     def _problem(self, failure: BaseException) -> GatewayError:

@@ -42,6 +42,10 @@ BOOKKEEPING = frozenset(
 # LiteLLM knows for the models of its list only, so of the others none would get a request through.
 WISHES = frozenset({"reasoning_effort", "thinking", "verbosity"})
 
+# What comes beside an answer. Who asks for it in chat hears that there is none; a client of another API never
+# sent the chat parameter that the refusal would name.
+BESIDES = frozenset({"logprobs", "top_logprobs"})
+
 # What a provider that does not know the parameter does anyway. Agents send these out of habit.
 HABITS: Mapping[str, Any] = {
     "n": 1,
@@ -87,19 +91,23 @@ class Ask:
     """How often it may have to ask to give one answer."""
 
 
-def sorted_fields(body: Body, provider: str | None, supported: Collection[str] = ()) -> Fields:
+def sorted_fields(
+    body: Body, provider: str | None, supported: Collection[str] = (), wishes: Collection[str] = WISHES
+) -> Fields:
     """Which fields LiteLLM is given by name, which go to the target untouched, and which nowhere.
 
     `provider` None is an OpenAI-compatible target; `supported` are the parameters that LiteLLM knows
-    how to put to the provider.
+    how to put to the provider, `wishes` those that are left out where it does not.
     """
     places: dict[Place, dict[str, Any]] = {"kept": {}, "extra": {}, "ignored": {}, "needless": {}}
     for name, value in body.items():
-        places[_place(name, value, provider, supported)][name] = value
+        places[_place(name, value, provider, supported, wishes)][name] = value
     return Fields(places["kept"], places["extra"], tuple(places["ignored"]))
 
 
-def _place(name: str, value: Any, provider: str | None, supported: Collection[str]) -> Place:
+def _place(
+    name: str, value: Any, provider: str | None, supported: Collection[str], wishes: Collection[str]
+) -> Place:
     if name == "model":
         return "needless"
     if is_control(name):
@@ -108,7 +116,7 @@ def _place(name: str, value: Any, provider: str | None, supported: Collection[st
         return "kept" if name == "stream" else "extra"
     if value is None or _is_habit(name, value, supported):
         return "needless"
-    if name in BOOKKEEPING or name in WISHES:
+    if name in BOOKKEEPING or name in wishes:
         return "kept" if name in supported else "ignored"
     if name in CHAT_FIELDS:
         return "kept"

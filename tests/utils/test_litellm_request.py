@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from app.types import Target
-from app.utils.litellm_request import NO_KEY, Fields, keywords, sorted_fields, with_signatures
+from app.utils.litellm_request import (
+    BESIDES,
+    NO_KEY,
+    Fields,
+    keywords,
+    sorted_fields,
+    with_signatures,
+)
 
 SUPPORTED = frozenset({"temperature", "tools", "user"})
 
@@ -50,6 +57,15 @@ def test_a_field_has_its_place(name: str, value: Any, compatible: str, mistral: 
 def place_of(name: str, fields: Fields) -> str:
     places = {"kept": fields.kept, "extra": fields.extra, "ignored": fields.ignored}
     return next((place for place, names in places.items() if name in names), "nowhere")
+
+
+@pytest.mark.parametrize("provider", ["gemini", "anthropic"])
+def test_what_was_never_asked_for_in_chat_is_left_out_and_not_refused(provider: str) -> None:
+    body = {"logprobs": True, "top_logprobs": 2}
+    left_out = sorted_fields(body, provider, {"logprobs"}, BESIDES)
+
+    assert sorted_fields(body, provider, {"logprobs"}).kept == body
+    assert left_out == Fields({"logprobs": True}, {}, ("top_logprobs",))
 
 
 def words(target: Target, body: dict[str, Any]) -> dict[str, Any]:
