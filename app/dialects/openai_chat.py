@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import BadRequest, GatewayError
 from app.types import Answer, Batch, Body, Completion, DialectName, Request, Served
 from app.utils.codec import dumps
-from app.utils.fields import Types, check_types, list_in, model_in, object_in
+from app.utils.fields import Types, check_types, kind, list_in, model_in, object_in
 from app.utils.shapes import as_dict
 from app.utils.sse import DONE, comment, frame
 
@@ -48,11 +48,27 @@ def streamable(name: DialectName, body: Body, as_chat: Callable[[], Body]) -> Re
 
 
 def _check_messages(body: Body) -> None:
-    for place, message in enumerate(list_in(body, "messages", "a list", "at least one message is needed")):
+    for at, message in enumerate(list_in(body, "messages", "a list", "at least one message is needed")):
+        place = f"messages[{at}]"
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise BadRequest(
-                f"'messages[{place}]' must be an object with a 'role'", param=f"messages[{place}]"
-            )
+            raise BadRequest(f"'{place}' must be an object with a 'role'", param=place)
+        content, calls = message.get("content"), message.get("tool_calls")
+        if content is not None and not isinstance(content, str):
+            _check_objects(content, f"{place}.content", "a text, a list of objects or null")
+        if calls is not None:
+            _check_objects(calls, f"{place}.tool_calls", "a list of objects or null")
+
+
+def _check_objects(values: Any, place: str, words: str) -> None:
+    """Raises BadRequest for what is no list of objects, or for one of another type than a word."""
+    if not isinstance(values, list):
+        raise BadRequest(f"'{place}' must be {words}, not {kind(values)}", param=place)
+    for at, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise BadRequest(f"'{place}[{at}]' must be an object, not {kind(value)}", param=f"{place}[{at}]")
+        if not isinstance(value.get("type", ""), str):
+            type_at = f"{place}[{at}].type"
+            raise BadRequest(f"'{type_at}' must be a string, not {kind(value['type'])}", param=type_at)
 
 
 def render(answer: Completion, request: Request, served: Served) -> Answer:

@@ -62,6 +62,30 @@ def test_a_request_says_whether_it_wants_a_stream_and_its_usage(
     assert (asked.model, asked.stream, asked.include_usage) == ("alias", stream, include_usage)
 
 
+@pytest.mark.parametrize(
+    ("message", "place", "words"),
+    [
+        ({"content": 5}, "content", "a text, a list of objects or null, not a number"),
+        ({"content": {"text": "x"}}, "content", "a text, a list of objects or null, not an object"),
+        ({"content": ["x"]}, "content[0]", "an object, not a string"),
+        ({"content": [{"type": "text"}, None]}, "content[1]", "an object, not null"),
+        ({"content": [{"type": None}]}, "content[0].type", "a string, not null"),
+        ({"content": [{"type": []}]}, "content[0].type", "a string, not an array"),
+        ({"tool_calls": 5}, "tool_calls", "a list of objects or null, not a number"),
+        ({"tool_calls": [5]}, "tool_calls[0]", "an object, not a number"),
+    ],
+    ids=repr,
+)
+def test_a_message_in_no_shape_of_one_is_refused_with_its_place(
+    message: dict[str, Any], place: str, words: str
+) -> None:
+    with pytest.raises(BadRequest) as raised:
+        openai_chat.parse({"model": "alias", "messages": [*HELLO["messages"], {"role": "user", **message}]})
+
+    assert str(raised.value) == f"'messages[1].{place}' must be {words}"
+    assert raised.value.param == f"messages[1].{place}"
+
+
 def test_nothing_of_a_request_is_lost_or_changed() -> None:
     body = HELLO | {
         "messages": [
