@@ -1,8 +1,8 @@
 """A stream of raw Harmony text as a stream of chat. Pure.
 
 The text is in `choices[].text` (text completions) or in `choices[].delta.content` (chat of a
-server that leaves Harmony as it is). What could tell of hidden text by another way is left out:
-log probabilities, and llama-server's debugging output.
+server that leaves Harmony as it is). Besides, only what is known to tell nothing of hidden text
+goes on: no log probabilities, no server's debugging output, no field of tomorrow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ Delta: TypeAlias = dict[str, Any]
 UNREADABLE = "harmony_unreadable"
 """The error code of a turn that nothing can be made of."""
 
-_TELLTALE = frozenset({"__verbose", "content", "tokens", "prompt", "generation_settings"})
+_OF_ANSWER = ("usage", "timings", "prompt_progress")
+"""What else an answer may hold that goes on to the client. What nobody knows could hold the raw text."""
+_OF_DELTA = frozenset(
+    {"tool_calls", "refusal", "reasoning_content", "reasoning", "reasoning_details", "thinking_blocks"}
+    | {"provider_specific_fields"}
+)
+"""What a server has read already, beside the raw text. Thoughts are known there for what they are."""
 _OF_CHOICE = ("stop_reason",)
 """What else a choice may hold that goes on to the client."""
 
@@ -71,7 +77,7 @@ class HarmonyChat:
     def _chunks(self, chunk: Chunk) -> Batch:
         usual = {key: value for key, value in chunk.items() if key in USUAL and key != "choices"}
         usual["object"] = "chat.completion.chunk"
-        rest = {key: value for key, value in chunk.items() if key not in USUAL and key not in _TELLTALE}
+        rest = {key: chunk[key] for key in _OF_ANSWER if key in chunk}
         chunks: Batch = []
         for choice in as_dicts(chunk.get("choices")):
             chunks += self._of_choice(choice, usual)
@@ -194,7 +200,7 @@ def _text_of(choice: dict[str, Any]) -> tuple[str, Delta]:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return as_text(choice.get("text")), {}
-    beside = {key: value for key, value in delta.items() if key not in ("content", "role") and value}
+    beside = {key: value for key, value in delta.items() if key in _OF_DELTA and value}
     return as_text(delta.get("content")), beside
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.types import CarrierName, DialectName, Request, Target
+from app.utils.problems import unsupported
 
 SAYABLE: dict[DialectName, frozenset[str]] = {
     "messages": frozenset(
@@ -38,8 +39,10 @@ class Way:
 
 
 def way_of(request: Request, target: Target) -> Way:
-    """The way of a request to the target that was chosen for it."""
+    """The way of a request to the target that was chosen for it; raises UnsupportedEndpoint for none."""
     dialect = request.dialect
+    if dialect == "completions" and target.harmony is not None:
+        raise unsupported(dialect, target, "what its model writes is raw Harmony, which is read in chat only")
     if dialect in WITHOUT_CHAT:
         return Way(target.carrier, dialect, f"{dialect} has no other form")
     if dialect != "chat" and dialect in target.dialects:

@@ -133,19 +133,21 @@ def test_what_stands_beside_the_choices_goes_on() -> None:
     came = passed(
         text("<|channel|>final"),
         text("", prompt_progress={"total": 9}),
-        text("<|message|>Hi", "stop", timings={"n": 1}, x=1),
+        text("<|message|>Hi", "stop", timings={"n": 1}),
         text(choices=[], usage=usage),
     )
 
     assert [it.get("prompt_progress") for it in came] == [{"total": 9}, None, None, None]
-    assert (came[2]["timings"], came[2]["x"]) == ({"n": 1}, 1)
+    assert came[2]["timings"] == {"n": 1}
     assert (came[3]["choices"], came[3]["usage"]) == ([], usage)
 
 
 def test_nothing_beside_the_choices_tells_of_the_analysis() -> None:
     told = {"logprobs": {"content": [{"token": "Hm"}]}, "tokens": [1], "content": "Hm"}
     choice = text(FINAL)["choices"][0] | told
-    came = passed(text(choices=[choice], usage=None, __verbose={"content": "Hm"}, content="Hm", x=1))
+    came = passed(text(choices=[choice], usage=None, __verbose={"content": "Hm"}, content="Hm"))
+    came += passed(text(FINAL, raw_output="Hm", prompt_token_ids=["Hm"]), text("Hi", "stop", x={"y": "Hm"}))
+    came += passed({"choices": [{"index": 0, "delta": {"content": f"{FINAL}Hi", "raw": "Hm"}}]})
 
     assert "Hm" not in json.dumps(came)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import UnsupportedEndpoint
 from app.types import DialectName, Harmony, Request, Target
 from app.utils.way import way_of
 from tests.fakes import target
@@ -65,6 +66,16 @@ def test_where_relaying_would_lose_what_the_configuration_adds_it_is_translated_
 
     assert found.wire == "chat"
     assert lost in str(found)
+
+
+@pytest.mark.parametrize("form", ["chat", "completions"])
+def test_raw_harmony_is_given_out_by_no_text_completion(form: Any) -> None:
+    harmonic = replace(SPEAKS_ALL, harmony=Harmony(form=form))
+    with pytest.raises(UnsupportedEndpoint, match=r"has no text completions: .*raw Harmony") as raised:
+        way_of(asked("completions"), harmonic)
+
+    assert (raised.value.status, raised.value.code) == (404, "endpoint_not_supported")
+    assert way_of(asked("embeddings"), harmonic).wire == "embeddings"
 
 
 def test_defaults_that_the_dialect_can_say_are_no_reason_to_translate() -> None:
