@@ -11,6 +11,7 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
+from app.utils.aliases import under_alias
 from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.messages_events import answer_of, events_of, newest
 from app.utils.messages_order import BlockOrder
@@ -163,6 +164,7 @@ def is_whole(answer: Answer) -> bool:
 def finished(answer: Answer, target: Target, trace: Trace) -> Answer:
     """A message under its alias; raises UpstreamFailed when the target says that it broke."""
     answer["model"] = target.alias
+    under_alias(answer, target)
     usage, reason = answer.get("usage"), answer.get("stop_reason")
     trace.usage = usage_in_chat(usage) if isinstance(usage, dict) else None
     reason = reason if isinstance(reason, str) else None
@@ -215,6 +217,7 @@ class MessageStream:
     def _follow(self, event: Event) -> None:
         if "model" in event:
             event["model"] = self._target.alias
+        under_alias(event, self._target)
         match event["type"]:
             case "message_start":
                 message = event.get("message")

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.errors import GatewayError
 from app.types import Answer, Batch, Body, Event, Target, Trace
+from app.utils.aliases import under_alias
 from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.responses_events import events_of
@@ -142,6 +143,7 @@ def is_whole(answer: Answer) -> bool:
 def finished(answer: Answer, target: Target, trace: Trace) -> Answer:
     """A plain response under its alias; raises the failure that it says it is, or that it is not whole."""
     answer["model"] = target.alias
+    under_alias(answer, target)
     _note(answer, trace)
     if answer.get("status") in _LOST:
         said = error_in(answer) or {}
@@ -191,6 +193,8 @@ class ResponsesStream:
 
     def pass_on(self, batch: Batch) -> Batch:
         for event in batch:
+            if "delta" not in event:
+                under_alias(event, self._target, levels=3)
             if "response" in event and isinstance(response := event["response"], dict):
                 response["model"] = self._target.alias
                 if event.get("type") in ENDS:

@@ -409,6 +409,18 @@ def test_a_stream_leaves_under_the_alias_and_all_else_stays() -> None:
     assert (what.usage, what.finish) == (COUNTED, "tool_use")
 
 
+def test_the_wire_id_is_shown_nowhere_in_an_event_or_an_answer() -> None:
+    named = {"model": "wire-id"}
+    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "fallback", **named}}
+    start = {"type": "message_start", "message": {"x": {**named}, **named}}
+    passed = wire_messages.follow(TARGET, True, trace()).pass_on([{**start, "x": {**named}}, block])
+    plain = wire_messages.finished({**MESSAGE, "content": [{"type": "fallback", **named}]}, TARGET, trace())
+
+    assert len(passed) == 2
+    assert "wire-id" not in str(plain)
+    assert "wire-id" not in str([passed[0]["x"], passed[1]])
+
+
 def test_usage_is_what_start_and_end_tell_together() -> None:
     start = {"type": "message_start", "message": {"model": "wire-id", "usage": USAGE | {"output_tokens": 1}}}
     stop = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}}

@@ -358,6 +358,20 @@ def test_events_go_on_under_the_alias_with_all_that_they_have() -> None:
     assert follower.failed is None
 
 
+def test_the_wire_id_is_shown_nowhere_in_an_event_or_an_answer() -> None:
+    follower = wire_responses.follow(target(), True, trace())
+    named = {"model": "wire-id"}
+    came: Batch = [
+        {"type": "response.x", "response": {**named, "x": {**named}, "output": [{**named}]}},
+        {"type": "response.output_item.added", "item": {"type": "compaction", **named}},
+        {"type": "response.x.delta", "delta": "x", "item_id": "i"},
+    ]
+    plain = wire_responses.finished(response(x={**named}, output=[{**named}]), target(), trace())
+
+    assert "wire-id" not in str(follower.pass_on(came))
+    assert "wire-id" not in str(plain)
+
+
 @pytest.mark.parametrize("length", range(len(events())))
 def test_a_stream_that_ends_before_its_last_event_was_cut(length: int) -> None:
     noted = trace()
