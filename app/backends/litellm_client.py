@@ -25,6 +25,7 @@ from app.backends.litellm_scope import Scope
 from app.backends.litellm_texts import text_stream
 from app.errors import GatewayError, UpstreamCut, UpstreamGarbage
 from app.types import Answer, Call, Chunk, Completion, Stream, Target
+from app.utils.answers import json_in
 from app.utils.codec import loads
 from app.utils.litellm_answers import ChunkReader, broken_finish, is_chat, plain
 from app.utils.litellm_request import BESIDES, WISHES, Ask, keywords, sorted_fields
@@ -191,9 +192,8 @@ class Work:
         body = self._answered()
         if self._target.litellm_provider is None:
             yield from self._wire.events_of(self._wire.answer_in(body or b"", self._target))
-        elif said := error_in(_json(body)):
-            raise problem_of(said, status_in(said), self._target)
         else:
+            json_in(body or b"", self._target)  # raises what it is, if it is an error or a page
             raise UpstreamGarbage(f"the provider of '{self._target.alias}' answered no event of a stream")
 
     def _check(self, chunk: Chunk) -> None:

@@ -488,7 +488,7 @@ def test_a_page_is_no_answer(up: Upstream, lite: LiteLLM, stream: bool) -> None:
     with pytest.raises(GatewayError) as caught:
         chunks(lite, call) if stream else lite.complete(call)
 
-    assert caught.value.status == 502
+    assert caught.value.status == 400
     assert "Sign in" not in str(caught.value)
 
 
