@@ -176,6 +176,7 @@ def problem(
     return (
         _of_event(causes, target)
         or _of_network(names, target, cut=begun or answer is not None)
+        or (None if begun or answer is not None else _of_shape(causes, target))
         or _of_status(causes, target)
         or _by_class(failure, target)
     )
@@ -205,6 +206,23 @@ def _of_network(names: list[str], target: Target, cut: bool) -> GatewayError | N
     if cut:
         return UpstreamCut(f"the provider of '{target.alias}' broke off in the middle of its answer")
     return _unreachable(target, "")
+
+
+_STUMBLES = frozenset({"TypeError", "AttributeError", "KeyError", "IndexError"})
+"""What a library raises that takes a value for what it is not."""
+
+
+def _of_shape(causes: list[BaseException], target: Target) -> GatewayError | None:
+    """Where nobody was asked and LiteLLM met what it did not expect, it stumbled over the request."""
+    if type(causes[0]).__name__ != "APIConnectionError":
+        return None
+    stumbled = any(not _STUMBLES.isdisjoint(_names(cause)) for cause in causes)
+    if not stumbled and "Invalid Message passed in" not in _words(causes[0]):
+        return None
+    return BadRequest(
+        f"the request cannot be put to the provider of '{target.alias}': something in its messages, tools or "
+        "fields is missing or of a wrong type"
+    )
 
 
 def _of_status(causes: list[BaseException], target: Target) -> GatewayError | None:

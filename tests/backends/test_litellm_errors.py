@@ -182,6 +182,40 @@ def test_litellm_s_names_the_wire_id_the_address_and_the_key_are_taken_out(excep
     assert str(found) == "no alias at alias with ***"
 
 
+CALL_5 = {"id": 5, "type": "function", "function": 5}
+
+
+@pytest.mark.parametrize("provider", ["gemini", "anthropic"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": [{"role": "bogus", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": 5}]}]},
+        {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [CALL_5]}]},
+        {"tools": [{"type": "function", "function": None}]},
+        {"response_format": 5},
+    ],
+    ids=["role", "picture", "call", "tool", "format"],
+)
+def test_a_request_over_which_litellm_stumbles_is_the_clients_mistake(
+    lite: LiteLLM, provider: str, body: dict[str, Any]
+) -> None:
+    asked = calling("http://127.0.0.1:1", body=body, litellm_provider=provider, model="claude-x", api_key="k")
+    with pytest.raises(GatewayError) as raised:
+        lite.complete(asked)
+
+    assert raised.value.status == 400
+
+
+def test_where_somebody_was_asked_it_is_not(exceptions: Any) -> None:
+    failure = litellm_says(exceptions, "APIConnectionError")
+    failure.__context__ = TypeError("no")
+
+    assert isinstance(problem(failure, TARGET), BadRequest)
+    assert isinstance(problem(failure, TARGET, begun=True), UpstreamFailed)
+    assert isinstance(problem(failure, TARGET, (200, {}, b"{}")), UpstreamFailed)
+
+
 def test_a_chain_is_forgotten() -> None:
     def failing() -> None:
         key = "sk-target"
