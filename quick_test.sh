@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one test command.
 #
-#   ./quick_test.sh          format, lint, types, tests, then a gateway asked with curl; no network, two minutes
+#   ./quick_test.sh          format, lint, types, tests, then a gateway asked with curl; no network, five minutes
 #   ./quick_test.sh --full   also the real OpenCode, Claude Code, Codex and llama-server; installs what it needs
 #   ./quick_test.sh URL      only asks the gateway that runs there (LOCALCODE_API_KEY: the key to ask with)
 set -euo pipefail
