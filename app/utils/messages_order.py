@@ -40,8 +40,8 @@ class _Block:
     is_call: bool
     pieces: Batch = field(default_factory=list)
     """Its deltas: a call's all, another's while it stands in line."""
-    stopped: bool = False
-    """Whether the target has ended it."""
+    stop: Event | None = None
+    """How the target ended it, if it has."""
     over: bool = False
     """Whether it was ended here."""
     _end: JsonEnd = field(default_factory=JsonEnd)
@@ -50,7 +50,7 @@ class _Block:
     @property
     def is_through(self) -> bool:
         """Whether the next block may begin. Looked up only when there is one."""
-        if not self.is_call or self.stopped:
+        if not self.is_call or self.stop:
             return True
         for place in range(self._looked, len(self.pieces)):
             self._end.feed(_json_of(self.pieces[place]))
@@ -126,7 +126,7 @@ class BlockOrder:
         if not isinstance(index, int):
             self.broken = "a stream with a block that has no number"
         elif kind == "content_block_stop":
-            self._stop(index, out)
+            self._stop(index, event, out)
         elif self._stage == "stopped":
             self.broken = "a stream that goes on behind its end"
         elif kind == "content_block_start":
@@ -142,7 +142,7 @@ class BlockOrder:
             self.broken = "a stream with the beginning of no block"
             return
         if (before := self._known.get(index)) is not None:
-            before.stopped = True
+            before.stop = before.stop or {"type": "content_block_stop"}
         block = self._known[index] = _Block(index, event, str(begun.get("type")).endswith("tool_use"))
         self._line.append(block)
         self._catch_up(out)
@@ -171,11 +171,11 @@ class BlockOrder:
         self._start(index, again, out)
         self._continue(index, event, out)
 
-    def _stop(self, index: int, out: Batch) -> None:
+    def _stop(self, index: int, event: Event, out: Batch) -> None:
         """Ends a block, or notes that it is to be; for one that was ended before it is too late."""
         if (block := self._known.get(index)) is None:
             return
-        block.stopped = True
+        block.stop = event
         if block is self._open:
             self._leave(out)
             self._catch_up(out)
@@ -186,7 +186,7 @@ class BlockOrder:
         """Begins the blocks in line, as far as those before them are through."""
         while self._line and (self._open is None or self._open.is_through):
             self._begin(self._line.popleft(), out)
-        if self._open is not None and self._open.stopped and not self._line:
+        if self._open is not None and self._open.stop and not self._line:
             self._leave(out)
         self._passing = self._open.index if self._open is not None and not self._line else _NONE
 
@@ -209,7 +209,8 @@ class BlockOrder:
 
     def _leave(self, out: Batch) -> None:
         if self._open is not None:
-            out.append({"type": "content_block_stop", "index": self._number})
+            stop = self._open.stop or {"type": "content_block_stop"}
+            out.append({**stop, "index": self._number})
             self._open.over = True
             self._open.pieces = []
             self._open = self._pieces = None
