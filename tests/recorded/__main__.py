@@ -85,12 +85,14 @@ def _is_turn(seen: Seen) -> bool:
 
 
 def _stripped(seen: Seen, folder: str) -> Any:
-    body = json.loads(seen.body.decode().replace(folder, "/work"))
+    body = json.loads(seen.body.decode().replace(folder, "/home/me"))
     stripping = Stripping()
     sent = {name: value for name, value in seen.headers if name.lower() not in HIDDEN}
     return {
         "target": seen.target,
-        "headers": {name: _header(value.replace(folder, "/work"), stripping) for name, value in sent.items()},
+        "headers": {
+            name: _header(value.replace(folder, "/home/me"), stripping) for name, value in sent.items()
+        },
         "body": stripping.value(body),
     }
 
