@@ -20,13 +20,13 @@ from app.utils.preview import (
     RESPONSE,
     TARGET,
     Line,
-    Story,
     answer_text,
     preview,
     request_lines,
     sent_lines,
     target_lines,
 )
+from app.utils.story import Story
 
 _log = get("app.requests")
 

@@ -1,8 +1,6 @@
 """What people read when they debug an agent: requests, chunks and answers as short lines. Pure.
 
-A line is a marker and a text. `request_lines`, `target_lines` and `error_text` look at one value;
-`Story` follows a stream (or a plain answer) and tells what happened: reasoning summed up, a tool call
-when it begins and again when it is whole, the answer at the end.
+A line is a marker and a text. Each function looks at one value; `utils.story` follows a stream.
 
 Upstreams send what they like, so nothing here trusts a shape: what is no dict or text is left out or shown
 as it is. A text is never cut inside a word if the word is of ordinary length: the beginning of a key
@@ -13,11 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.utils.codec import dumps, loads
-from app.utils.native_story import in_chats_words
 from app.utils.shapes import as_dict, as_dicts, as_list
 
 REQUEST = "[REQUEST]"
@@ -198,9 +194,9 @@ def message_text(message: Any) -> str:
     about = " ".join([role, *(name for name in names if isinstance(name, str))])
     said = (message.get(key) for key in ("content", "output", "arguments", "input", "summary"))
     parts = [content_text(next(filter(None, said), None))]
-    if reasoning := _reasoning(message):
+    if reasoning := reasoning_of(message):
         parts.insert(0, f"(thought: {preview(reasoning)})")
-    if calls := [f"{_name(call)} ({call.get('id')})" for call in as_dicts(message.get("tool_calls"))]:
+    if calls := [f"{call_name(call)} ({call.get('id')})" for call in as_dicts(message.get("tool_calls"))]:
         parts.append(f"calls {', '.join(calls)}")
     return f"{about}: {' '.join(filter(None, parts))}"
 
@@ -223,7 +219,7 @@ def _part_text(part: Any) -> str:
     if kind == "tool_result":
         return f"[result of {part.get('tool_use_id')}: {content_text(part.get('content'))}]"
     if kind.endswith("tool_use"):
-        return f"[calls {_name(part)} ({part.get('id')})]"
+        return f"[calls {call_name(part)} ({part.get('id')})]"
     inner = part.get(kind)
     inner = inner if isinstance(inner, dict) else {"url": inner}
     source = next((inner[key] for key in ("url", "data", "file_data") if isinstance(inner.get(key), str)), "")
@@ -262,141 +258,10 @@ def _tool_text(tool: Any) -> str:
 
 def tool_name(tool: Any) -> str:
     """What a tool is called; one that its provider runs may have a type only."""
-    return _name(tool) or preview(str(as_dict(tool).get("type") or "?"), 80, 60)
+    return call_name(tool) or preview(str(as_dict(tool).get("type") or "?"), 80, 60)
 
 
-# ─── answers ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(slots=True)
-class _Text:
-    """A text that grows, of which only the beginning is kept."""
-
-    length: int = 0
-    _parts: list[str] = field(default_factory=list)
-
-    def add(self, text: str) -> None:
-        if self.length <= LONGEST:
-            self._parts.append(text)
-        self.length += len(text)
-
-    def __str__(self) -> str:
-        text = "".join(self._parts)
-        return (
-            clipped(text)
-            if self.length == len(text)
-            else f"{clipped(text)} … {self.length:,} characters in all"
-        )
-
-    @property
-    def is_whole_json(self) -> bool:
-        try:
-            loads("".join(self._parts) or "{}")
-        except ValueError:
-            return self.length > LONGEST  # no telling
-        return True
-
-
-@dataclass(slots=True)
-class _Call:
-    index: Any
-    id: str
-    name: str = ""
-    arguments: _Text = field(default_factory=_Text)
-
-    def __str__(self) -> str:
-        return f"{self.name or '(no name)'} ({self.id or 'no id'})"
-
-
-@dataclass(slots=True)
-class _Choice:
-    reasoning: _Text = field(default_factory=_Text)
-    content: _Text = field(default_factory=_Text)
-    calls: list[_Call] = field(default_factory=list)
-    finish: str | None = None
-    thinking: bool = False
-
-
-class Story:
-    """Follows an answer. `feed` a chunk or a whole answer and say what it returns; `close` says the rest."""
-
-    def __init__(self) -> None:
-        self._choices: dict[Any, _Choice] = {}
-        self._usage: Any = None
-
-    def feed(self, chunk: Any) -> Iterator[Line]:
-        """What this chunk brings to an end, or begins."""
-        chunk = as_dict(chunk)
-        if "choices" not in chunk:
-            chunk = in_chats_words(chunk)
-        self._usage = chunk.get("usage") or self._usage
-        if chunk.get("error"):
-            yield Line(ERROR, f"the target says {as_json(chunk['error'])}")
-        for piece in as_dicts(chunk.get("choices")):
-            choice = self._choices.setdefault(_hashable(piece.get("index")), _Choice())
-            said = as_dict(piece.get("delta")) or as_dict(piece.get("message"))
-            yield from self._follow(choice, said or {"content": piece.get("text")})
-            if finish := piece.get("finish_reason"):
-                choice.finish = str(finish)
-                yield from self._finish(choice)
-
-    def close(self) -> Iterator[Line]:
-        """What was left unfinished, and the answer: how it ended, its text, its usage."""
-        for choice in self._choices.values():
-            yield from self._end_of_thought(choice)
-            for call in choice.calls:
-                so_far = f"never finished, {call.arguments.length:,} characters so far: {call.arguments}"
-                yield Line(CALL_BEGUN, f"{call} {so_far}")
-            choice.calls = []
-            text = (
-                f"{choice.content.length:,} characters: {choice.content}"
-                if choice.content.length
-                else "no text"
-            )
-            yield Line(RESPONSE, f"finish={choice.finish} {text}")
-        if self._usage:
-            yield Line(RESPONSE, f"usage {as_json(self._usage)}")
-
-    def _follow(self, choice: _Choice, delta: Mapping[str, Any]) -> Iterator[Line]:
-        if thought := _reasoning(delta):
-            choice.reasoning.add(thought)
-            choice.thinking = True
-        content = delta.get("content")
-        content = content if isinstance(content, str) else content_text(content)
-        calls = as_dicts(delta.get("tool_calls"))
-        if content or calls:
-            yield from self._end_of_thought(choice)
-        choice.content.add(content)
-        for fragment in calls:
-            yield from self._gather(choice, fragment)
-
-    def _end_of_thought(self, choice: _Choice) -> Iterator[Line]:
-        if choice.thinking:
-            choice.thinking = False
-            whole = choice.reasoning
-            yield Line(REASONING, f"{whole.length:,} characters: {preview(str(whole))}")
-            choice.reasoning = _Text()
-
-    def _gather(self, choice: _Choice, fragment: Mapping[str, Any]) -> Iterator[Line]:
-        """Adds a fragment to its call: the same index, unless another id says that a new one begins."""
-        id, name, index = str(fragment.get("id") or ""), _name(fragment), fragment.get("index")
-        known = [call for call in choice.calls if index is None or call.index == index]
-        call = known[-1] if known else None
-        if call is None or (id and call.id and id != call.id):
-            call = _Call(index, id)
-            choice.calls.append(call)
-        call.id = call.id or id
-        if name and not call.name:
-            call.name = name
-            yield Line(CALL_BEGUN, str(call))
-        call.arguments.add(_arguments(fragment))
-
-    def _finish(self, choice: _Choice) -> Iterator[Line]:
-        yield from self._end_of_thought(choice)
-        for call in choice.calls:
-            doubt = "" if call.arguments.is_whole_json else " (these arguments are not JSON)"
-            yield Line(CALL_WHOLE, f"{call} {call.arguments}{doubt}")
-        choice.calls = []
+# ─── what leaves, and what it cost ───────────────────────────────────────────────────────────────
 
 
 def sent_lines(data: bytes) -> Iterator[Line]:
@@ -447,11 +312,7 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else 0
-
-
-def _reasoning(message: Mapping[str, Any]) -> str:
+def reasoning_of(message: Mapping[str, Any]) -> str:
     for key in ("reasoning_content", "reasoning"):
         if isinstance(value := message.get(key), str) and value:
             return value
@@ -464,12 +325,12 @@ def _function(call: Any) -> dict[str, Any]:
     return as_dict(call.get("function")) or as_dict(call.get(str(call.get("type"))))
 
 
-def _name(call: Any) -> str:
+def call_name(call: Any) -> str:
     """A tool's or call's name, wherever its kind of tool has it."""
     return preview(str(_function(call).get("name") or as_dict(call).get("name") or ""), 80, 60)
 
 
-def _arguments(call: Any) -> str:
+def call_arguments(call: Any) -> str:
     """Arguments are text; some targets send them as the object itself."""
     arguments = _function(call).get("arguments")
     return arguments if isinstance(arguments, str) else "" if arguments is None else as_json(arguments)

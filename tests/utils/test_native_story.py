@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.utils.native_story import in_chats_words
-from app.utils.preview import CALL_BEGUN, CALL_WHOLE, ERROR, REASONING, RESPONSE, Story, message_text
+from app.utils.preview import CALL_BEGUN, CALL_WHOLE, ERROR, REASONING, RESPONSE, message_text
+from app.utils.story import Story
 from tests.upstream import messages, responses
 from tests.upstream.chat import Shape, ToolCall, Turn, chunks, completion
 
