@@ -87,12 +87,12 @@ class Gateway:
         way = way_of(request, target)
         body, after = self._body(request, target, way, client, trace)
         body = self._inline_images(body, target, client.alive)
+        translated = way.wire != request.dialect
         if trace.view:
             trace.view.target(target, body, way)
-            if way.wire != request.dialect:
+            if translated:
                 trace.view.left_out(request.leaves_out())
         deadline = trace.started + target.timeouts.total
-        translated = way.wire != request.dialect
         return Call(target, body, client, trace, deadline, way.wire, translated), way, after
 
     def _body(

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.agents.headless import Headless, installed
 from tests.gateway import ROOT
 
 SCRIPT = ROOT / "scripts" / "get-claude.sh"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Headless):
     """What came of one `claude -p`."""
-
-    status: int
-    out: str
-    err: str
-    events: list[dict[str, Any]]
 
     @property
     def result(self) -> dict[str, Any]:
@@ -38,7 +29,7 @@ class ClaudeCode:
     """`folder` becomes home and project; `url` is the gateway's, without `/v1`."""
 
     def __init__(self, folder: Path, url: str, **environment: str) -> None:
-        self.command = subprocess.run([SCRIPT], check=True, capture_output=True, text=True).stdout.strip()
+        self.command = installed(SCRIPT)
         self.home = folder / "home"
         self.project = folder / "project"
         self.home.mkdir(parents=True)
@@ -49,22 +40,11 @@ class ClaudeCode:
     def ask(self, alias: str, prompt: str, *options: str, timeout: float = 120) -> Run:
         """One turn of the agent, until it has nothing more to do."""
         said_as = ["--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
-        done = subprocess.run(
-            [self.command, "-p", "--model", alias, *said_as, *options, prompt],
-            cwd=self.project,
-            env=self._environment(alias),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return Run(done.returncode, done.stdout, done.stderr, events)
+        command = [self.command, "-p", "--model", alias, *said_as, *options, prompt]
+        return Run.of(command, self.project, self._environment(alias), timeout)
 
     def _environment(self, alias: str) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "ANTHROPIC_BASE_URL": self._url,
             "ANTHROPIC_AUTH_TOKEN": "sk-of-the-client",

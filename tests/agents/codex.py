@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.agents.headless import Headless, installed
 from tests.gateway import ROOT
 
 SCRIPT = ROOT / "scripts" / "get-codex.sh"
@@ -32,14 +28,8 @@ apps = false
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Headless):
     """What came of one `codex exec`."""
-
-    status: int
-    out: str
-    err: str
-    events: list[dict[str, Any]]
 
     @property
     def said(self) -> str:
@@ -56,7 +46,7 @@ class Codex:
     """`folder` becomes home and project; `url` is the gateway's, without `/v1`."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        self.command = subprocess.run([SCRIPT], check=True, capture_output=True, text=True).stdout.strip()
+        self.command = installed(SCRIPT)
         self.home = folder / "home"
         self.project = folder / "project"
         self.project.mkdir(parents=True)
@@ -67,22 +57,11 @@ class Codex:
     def ask(self, alias: str, prompt: str, timeout: float = 120) -> Run:
         """One turn of the agent, until it has nothing more to do."""
         how = ["--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-        done = subprocess.run(
-            [self.command, "exec", *how, "--model", alias, prompt],
-            cwd=self.project,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return Run(done.returncode, done.stdout, done.stderr, events)
+        command = [self.command, "exec", *how, "--model", alias, prompt]
+        return Run.of(command, self.project, self._environment(), timeout)
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LOCALCODE_API_KEY": "sk-of-the-client",
         }

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.agents.headless import Headless, installed
 from tests.gateway import ROOT
 
 README = ROOT / "README.md"
 SCRIPT = ROOT / "scripts" / "get-opencode.sh"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Headless):
     """What came of one `opencode run`."""
-
-    status: int
-    out: str
-    err: str
-    events: list[dict[str, Any]]
 
     @property
     def said(self) -> str:
@@ -43,7 +35,7 @@ class OpenCode:
     """`folder` becomes home and project."""
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.command = subprocess.run([SCRIPT], check=True, capture_output=True, text=True).stdout.strip()
+        self.command = installed(SCRIPT)
         self.home = folder / "home"
         self.project = folder / "project"
         self.project.mkdir(parents=True)
@@ -51,18 +43,8 @@ class OpenCode:
 
     def ask(self, alias: str, prompt: str, timeout: float = 120) -> Run:
         """One turn of the agent, until it has nothing more to do."""
-        done = subprocess.run(
-            [self.command, "run", "--format", "json", "--model", f"localcode/{alias}", prompt],
-            cwd=self.project,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return Run(done.returncode, done.stdout, done.stderr, events)
+        command = [self.command, "run", "--format", "json", "--model", f"localcode/{alias}", prompt]
+        return Run.of(command, self.project, self._environment(), timeout)
 
     def _write_config(self, settings: dict[str, Any]) -> None:
         folder = self.home / ".config" / "opencode"
@@ -79,7 +61,6 @@ class OpenCode:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
