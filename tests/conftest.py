@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.gateway import Gateway, config, running
 from tests.upstream import Upstream
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 AGAIN = {"maxRetries": 2, "retryAfter": 0.02}
 LITELLM = {"carrier": "litellm"}

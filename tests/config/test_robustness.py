@@ -58,7 +58,7 @@ def outcome(name: str, text: str) -> str:
         return report(catalog) + repr(catalog.problems) + repr(catalog.skipped) + repr(catalog.targets)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     provider=st.sampled_from(["p", *KNOWN]),
     form=st.sampled_from(["provider", "providers"]),
@@ -74,7 +74,7 @@ def test_any_opencode_json_is_read_or_refused(
     assert outcome("opencode.json", json.dumps(file))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     params=objects(LITELLM_NAMES),
     info=values(LITELLM_NAMES),
@@ -88,7 +88,7 @@ def test_any_config_yaml_is_read_or_refused(params: Any, info: Any, common: Any,
     assert outcome("config.yaml", yaml.safe_dump(file))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(options=objects(sorted(schema.Settings.model_fields)), key=st.sampled_from(["apiKey", "headers"]))
 def test_a_key_where_keys_stand_never_comes_out(options: dict[str, Any], key: str) -> None:
     said = {"apiKey": CANARY} if key == "apiKey" else {"headers": {"x-api-key": CANARY}}

@@ -508,7 +508,7 @@ MESSAGES = st.dictionaries(st.sampled_from(FIELDS), SHAPED).map(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(answered=MESSAGES, message=MESSAGES, target=st.sampled_from([GEMINI, NATIVE, CLAUDE, GLM]))
 def test_no_shape_makes_it_fail(answered: Json, message: Json, target: Target) -> None:
     book = Book()

@@ -168,7 +168,7 @@ MESSAGES: st.SearchStrategy[Json] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MESSAGES)
 def test_a_plain_answer_and_its_chunks_are_the_same_turn(message: Json) -> None:
     answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
