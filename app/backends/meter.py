@@ -7,7 +7,7 @@ only what is new is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,6 +25,8 @@ TARGETS = 500
 TEXTS = 20_000
 SHORT = 200
 """Characters; a shorter text is weighed faster than it is found."""
+LOOKED_AT = 8_000
+"""Characters of a request's new texts, if they are longer; of each text at least a piece."""
 
 Learner: TypeAlias = Callable[[Target, Body, int], None]
 
@@ -79,21 +81,29 @@ class Meter:
         """About the tokens of a request, before any bill."""
         family = family_of(target)
         prompt = prompt_of({**body, "tools": None}, family)
-        tokens = prompt.extra + sum(self._weight(text, family) for text in prompt.texts)
-        if tools := body.get("tools"):
-            text = dumps(tools).decode("utf-8", "replace")
-            tokens += family.tools + COMPACT[family.style] * self._weight(text, family)
-        return tokens
+        short = " ".join([text for text in prompt.texts if len(text) < SHORT])
+        tokens = prompt.extra + weight(short, family)
+        long = [text for text in prompt.texts if len(text) >= SHORT]
+        if not (tools := body.get("tools")):
+            return tokens + sum(self._weights_of(long, family))
+        *weights, offered = self._weights_of([*long, dumps(tools).decode("utf-8", "replace")], family)
+        return tokens + sum(weights) + family.tools + COMPACT[family.style] * offered
 
-    def _weight(self, text: str, family: Family) -> float:
-        if len(text) < SHORT:
-            return weight(text, family)
-        key = (family.name, hash(text))
-        known = self._weights.get(key)
-        if known is None:
-            known = weight(text, family)
-            self._weights.put(key, known)
-        return known
+    def _weights_of(self, texts: Sequence[str], family: Family) -> list[float]:
+        """The weight of each text. The more of them are new, the less of each is looked at."""
+        keys = [(family.name, hash(text)) for text in texts]
+        known = [self._weights.get(key) for key in keys]
+        new = sum(len(text) for text, found in zip(texts, known, strict=True) if found is None)
+        share = LOOKED_AT / max(new, LOOKED_AT)
+        return [
+            self._weighed(key, text, family, share) if found is None else found
+            for key, text, found in zip(keys, texts, known, strict=True)
+        ]
+
+    def _weighed(self, key: tuple[str, int], text: str, family: Family, share: float) -> float:
+        found = weight(text, family, share)
+        self._weights.put(key, found)
+        return found
 
 
 def _billed(usage: Mapping[str, Any] | None) -> int:

@@ -9,27 +9,30 @@ Long texts are looked at in places spread evenly over them.
 
 from __future__ import annotations
 
+from math import ceil
 from string import ascii_letters, digits, punctuation
 
 from app.utils.tokens_families import Family
 
-PIECES, PIECE = 16, 512
-"""What is looked at of a long text: 8 kB, a tenth of a millisecond."""
+PIECES, PIECE = 24, 256
+"""What is looked at of a long text: 6 kB, a twentieth of a millisecond."""
 
 _WORD, _LETTER, _DIGIT, _RUN, _SIGN, _LINE, _HIGH = 0.465, 0.12, 0.867, 0.593, 0.184, 1.133, 0.276
 
 _LETTERS, _DIGITS, _SIGNS = ascii_letters.encode(), digits.encode(), punctuation.encode()
 _HIGHS = bytes(range(128, 256))
-_ONLY_LETTERS = bytes(byte if byte in _LETTERS else 32 for byte in range(256))
-_ONLY_SIGNS = bytes(byte if byte in _SIGNS else 32 for byte in range(256))
+_ONLY_LETTERS = bytes(97 if byte in _LETTERS else 32 for byte in range(256))
+_ONLY_SIGNS = bytes(46 if byte in _SIGNS else 32 for byte in range(256))
+_BEGINS_WORD, _BEGINS_RUN = b" a", b" ."
 
 
-def weight(text: str, family: Family) -> float:
-    """About how many tokens a family's models make of a text."""
-    if len(text) <= PIECES * PIECE:
+def weight(text: str, family: Family, share: float = 1.0) -> float:
+    """About how many tokens a family's models make of a text, of which such a share is looked at, or less."""
+    pieces = min(ceil(share * len(text) / PIECE), PIECES)
+    if len(text) <= pieces * PIECE:
         return _weight(text, family)
-    step = (len(text) - PIECE) / (PIECES - 1)
-    starts = (round(number * step) for number in range(PIECES))
+    gap = (len(text) - pieces * PIECE) / pieces  # half of one at either end
+    starts = (round((number + 0.5) * gap + number * PIECE) for number in range(pieces))
     seen = "".join(text[start : start + PIECE] for start in starts)
     return _weight(seen, family) * len(text) / len(seen)
 
@@ -39,10 +42,10 @@ def _weight(text: str, family: Family) -> float:
     size = len(data)
     number, line = size - len(data.translate(None, _DIGITS)), data.count(b"\n")
     tokens = (
-        _WORD * len(data.translate(_ONLY_LETTERS).split())
+        _WORD * (b" " + data.translate(_ONLY_LETTERS)).count(_BEGINS_WORD)
         + _LETTER * (size - len(data.translate(None, _LETTERS)))
         + _DIGIT * number
-        + _RUN * len(data.translate(_ONLY_SIGNS).split())
+        + _RUN * (b" " + data.translate(_ONLY_SIGNS)).count(_BEGINS_RUN)
         + _SIGN * (size - len(data.translate(None, _SIGNS)))
         + _LINE * line
     )
