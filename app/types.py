@@ -260,6 +260,10 @@ class Wire(Protocol):
     PATH: str
     """Behind the base URL."""
 
+    @property
+    def together(self) -> Callable[[bytes], Iterable[tuple[int, int]]] | None:
+        """Tells where events begin and end that need not be read if the client speaks this API too."""
+
     def headers(self, target: Target) -> dict[str, str]:
         """The key, and what else this API wants to see, names in lower case."""
 

@@ -33,7 +33,7 @@ class Relay:
         with closing(self._ask(call, wire)) as reply:
             first = _first(reply)
             if is_stream(first):
-                answer = wire.answer_of(_events(reply, first, wire, call.target, lambda: None))
+                answer = wire.answer_of(_events(reply, first, wire, call.target, SSEReader(), lambda: None))
                 if not wire.is_whole(answer):
                     raise cut(call.target)
             else:
@@ -46,7 +46,8 @@ class Relay:
         try:
             first = _first(reply)
             if is_stream(first):
-                return RelayStream(reply, first, wire, call.target)
+                unread = None if call.trace.view else wire.together  # at DEBUG each event is told
+                return RelayStream(reply, first, wire, call.target, SSEReader(unread))
             with closing(reply):
                 answer = wire.answer_in(first + reply.read_all(), call.target)
                 return (batch for batch in [wire.events_of(answer)])  # a stream of one, already here
@@ -98,10 +99,10 @@ def written(body: Body) -> bytes:
 class RelayStream:
     """An open stream; closing it early ends the connection, and with it the target's work."""
 
-    def __init__(self, reply: Reply, first: bytes, wire: Wire, target: Target) -> None:
+    def __init__(self, reply: Reply, first: bytes, wire: Wire, target: Target, reader: SSEReader) -> None:
         self._reply = reply
         self._ended = False
-        self._batches = _events(reply, first, wire, target, self._end)
+        self._batches = _events(reply, first, wire, target, reader, self._end)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -117,10 +118,9 @@ class RelayStream:
 
 
 def _events(
-    reply: Reply, first: bytes, wire: Wire, target: Target, end: Callable[[], None]
+    reply: Reply, first: bytes, wire: Wire, target: Target, reader: SSEReader, end: Callable[[], None]
 ) -> Iterator[Batch]:
     """The batches of a stream, up to its last event, the body's end or the first thing that is wrong."""
-    reader = SSEReader()
     data: bytes | None = first
     seen = False
     while data != b"":

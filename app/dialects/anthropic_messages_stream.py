@@ -17,6 +17,7 @@ from app.utils.call_pieces import calls_in
 from app.utils.codec import dumps
 from app.utils.content_parts import text_of
 from app.utils.first_choice import FirstChoice
+from app.utils.messages_runs import Run
 from app.utils.messages_terms import usage_in_messages
 
 PING = framed("ping", b'{"type":"ping"}')
@@ -167,12 +168,19 @@ class Relayed:
             kind = event.get("type")
             if kind != "content_block_delta":
                 self._notice(kind, event, out)
-            if self._shift and isinstance(index := event.get("index"), int):
-                event = {**event, "index": index + self._shift}
-            out += (_HEADS.get(kind) or _head(kind), dumps(event), b"\n\n")
+            if isinstance(event, Run) and not self._shift:
+                out.append(event.frames)
+            else:
+                out += map(self._framed, event.apart() if isinstance(event, Run) else (event,))
         if batch:
             self._last = batch[-1]
         return b"".join(out)
+
+    def _framed(self, event: Event) -> bytes:
+        kind, index = event.get("type"), event.get("index")
+        if self._shift and isinstance(index, int):
+            event = {**event, "index": index + self._shift}
+        return b"%b%b\n\n" % (_HEADS.get(kind) or _head(kind), dumps(event))
 
     def alive(self) -> bytes:
         if self._stage == "over":

@@ -26,7 +26,7 @@ Events: TypeAlias = tuple[Batch, bool, GatewayError | None]
 def is_stream(body: bytes) -> bool:
     """Whether a body begins as a stream of events does, as far as it is here."""
     head = body.lstrip(BLANK)[:8]
-    return bool(head) and any(head[: len(field)] == field[: len(head)] for field in FIELDS)
+    return head.startswith(FIELDS) or (bool(head) and any(field.startswith(head) for field in FIELDS))
 
 
 def json_in(body: bytes, target: Target) -> Any:
@@ -56,14 +56,18 @@ def read_events(
     target: Target,
     problem_in: Callable[[Any, Target], GatewayError | None],
     ends: Collection[str] = (),
+    read: Callable[[bytes], Any] = loads,
 ) -> Events:
-    """What payloads hold: `problem_in` finds the error that an event is, `ends` are the last ones' types."""
+    """What payloads hold: `problem_in` finds the error that an event is, `ends` are the last ones' types.
+
+    `read` gives the event in a payload; raises ValueError for what is no JSON.
+    """
     batch: Batch = []
     for payload in filter(None, payloads):
         if payload == DONE:
             return batch, True, None
         try:
-            event = loads(payload)
+            event = read(payload)
         except ValueError:
             return batch, False, garbage(target, "a stream with a line that is not JSON")
         if (problem := problem_in(event, target)) is not None:

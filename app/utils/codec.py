@@ -32,6 +32,15 @@ def loads(data: bytes | bytearray | str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def is_strict(data: bytes) -> bool:
+    """Whether it is JSON to the letter, in UTF-8, with no half a surrogate pair."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def dumps(value: Any) -> bytes:
     """Compact UTF-8; escapes only what UTF-8 cannot hold."""
     try:

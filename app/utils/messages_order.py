@@ -11,11 +11,13 @@ has not come to its end, the blocks after it stand in line. What cannot be put i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from app.types import Batch, Event
 from app.utils.json_end import JsonEnd
+from app.utils.messages_runs import Run
 
 Stage: TypeAlias = Literal["before", "blocks", "stopped"]
 """Until message_start, until message_delta, and then."""
@@ -59,6 +61,8 @@ class _Block:
 
 
 def _json_of(event: Event) -> str:
+    if isinstance(event, Run):
+        return "".join(map(_json_of, event.apart()))
     delta = event.get("delta")
     piece = delta.get("partial_json") if isinstance(delta, dict) else None
     return piece if isinstance(piece, str) else ""
@@ -86,16 +90,20 @@ class BlockOrder:
         """The batch in order, as far as it can be put in one."""
         out: Batch = []
         for event in batch:
-            if event["type"] == "content_block_delta" and event.get("index") == self._passing:
-                event["index"] = self._number
-                out.append(event)
-                if self._pieces is not None:
-                    self._pieces.append(event)
-                continue
-            self._take(event, out)
-            if self.broken:
-                break
+            for one in self._handy(event):
+                if one["type"] == "content_block_delta" and one.get("index") == self._passing:
+                    self._pass(one, out)
+                else:
+                    self._take(one, out)
+                    if self.broken:
+                        return out
         return out
+
+    def _handy(self, event: Event) -> Sequence[Event]:
+        """A run whose block is not open, or has another number here, comes apart: its events will change."""
+        if isinstance(event, Run) and not event["index"] == self._passing == self._number:
+            return event.apart()
+        return (event,)
 
     def _take(self, event: Event, out: Batch) -> None:
         kind = event["type"]

@@ -4,9 +4,14 @@ A reader is fed whatever a network read brought and gives the payloads of all ev
 that are complete by then: one read, one batch. The usual event is one `data: ` line, behind an
 `event: ` line or not, and ends in an empty line, so that is the fast path; CRLF, lone CR,
 comments, several data lines, a missing space and a byte order mark take the slow one.
+
+A reader may be told which events are to be left together: they come as one, unread.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from app.errors import UpstreamGarbage
 
@@ -16,10 +21,19 @@ LONGEST_EVENT = 64 * 1024 * 1024
 """Bytes; a single event beyond it is no event."""
 
 
+Together: TypeAlias = Callable[[bytes], Iterable[tuple[int, int]]]
+"""Tells where in a text of complete events some begin and end that may be left together."""
+
+
+class Frames(bytes):
+    """Complete events as they came, left together."""
+
+
 class SSEReader:
     """Bytes in, payloads of complete events out. One per stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, together: Together | None = None) -> None:
+        self._together = together
         self._parts: list[bytes] = []
         self._held = 0
         self._ends_line = False
@@ -27,7 +41,7 @@ class SSEReader:
         self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads (joined `data` lines) of the events that `data` completes."""
+        """The payloads (joined `data` lines) of the events that `data` completes, and `Frames` among them."""
         if not data:
             return []
         if self._cr or b"\r" in data:
@@ -40,7 +54,7 @@ class SSEReader:
         text = self._taken() + data
         cut = text.rfind(b"\n\n")
         self._hold(text[cut + 2 :])
-        return [payload for block in text[:cut].split(b"\n\n") if (payload := _payload(block)) is not None]
+        return payloads_of(text[:cut]) if self._together is None else parted(text[: cut + 2], self._together)
 
     def close(self) -> list[bytes]:
         """What a stream that ended without its last empty line still held."""
@@ -76,6 +90,23 @@ class SSEReader:
             return b""
         self._begun = True
         return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def parted(text: bytes, together: Together) -> list[bytes]:
+    """The payloads of complete events, of which some are left together."""
+    payloads: list[bytes] = []
+    start = 0
+    for begin, end in together(text):
+        if text[max(begin - 2, 0) : begin] in (b"", b"\n\n"):
+            payloads += payloads_of(text[start:begin])
+            payloads.append(Frames(text[begin:end]))
+            start = end
+    return payloads + payloads_of(text[start:])
+
+
+def payloads_of(text: bytes) -> list[bytes]:
+    """The payloads of complete events."""
+    return [payload for block in text.split(b"\n\n") if (payload := _payload(block)) is not None]
 
 
 def _payload(block: bytes) -> bytes | None:

@@ -15,6 +15,8 @@ from app.utils.stream_problems import FAILED_FINISHES, broken, cut, no_event
 
 PATH = "/chat/completions"
 
+together = None
+
 events_of = chunks_of
 answer_of = completion_of
 

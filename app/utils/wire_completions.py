@@ -7,7 +7,7 @@ from typing import Any
 
 from app.types import Answer, Batch, Target
 from app.utils.chat_events import USUAL, gather_field, joined, put_together
-from app.utils.wire_chat import completion_in, events_in, finished, follow, headers, is_whole
+from app.utils.wire_chat import completion_in, events_in, finished, follow, headers, is_whole, together
 
 __all__ = [
     "PATH",
@@ -19,6 +19,7 @@ __all__ = [
     "follow",
     "headers",
     "is_whole",
+    "together",
 ]
 
 PATH = "/completions"

@@ -15,6 +15,7 @@ from app.utils.aliases import under_alias
 from app.utils.answers import gathered, is_stream, object_with, read_events
 from app.utils.messages_events import answer_of, events_of, newest
 from app.utils.messages_order import BlockOrder
+from app.utils.messages_runs import event_of, runs_in
 from app.utils.messages_terms import usage_in_chat, without_billing
 from app.utils.problems import error_in, problem_of, status_in
 from app.utils.shapes import as_dict
@@ -32,9 +33,12 @@ __all__ = [
     "headers",
     "is_whole",
     "prepared_native",
+    "together",
 ]
 
 PATH = "/messages"
+
+together = runs_in
 
 VERSION = "2023-06-01"
 
@@ -137,7 +141,7 @@ def answer_in(body: bytes, target: Target) -> Answer:
 
 def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, GatewayError | None]:
     """The events in some payloads, whether the last one has come, and the error that ends them, if any."""
-    return read_events(payloads, target, _problem_in, ENDS)
+    return read_events(payloads, target, _problem_in, ENDS, event_of)
 
 
 ENDS = ("message_stop",)

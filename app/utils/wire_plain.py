@@ -15,6 +15,8 @@ from app.utils.stream_problems import cut, garbage
 class PlainWire:
     """An API whose answer is an object with a list in one of `lists`."""
 
+    together = None
+
     def __init__(self, path: str, lists: tuple[str, ...], kind: str) -> None:
         self.PATH = path
         self._lists = lists

@@ -27,9 +27,12 @@ __all__ = [
     "headers",
     "is_whole",
     "prepared_native",
+    "together",
 ]
 
 PATH = "/responses"
+
+together = None
 
 ENDS = frozenset({"response.completed", "response.incomplete"})
 """Events behind which nothing comes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ from app.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from app.types import Batch, Call, Chunk, Stream, Target, Timeouts
+from app.logs import DebugView
+from app.types import Batch, Call, Chunk, DialectName, Stream, Target, Timeouts
 from app.utils.chat_events import chunks_of, completion_of
 from app.utils.codec import dumps
 from app.utils.sse import frame
@@ -52,6 +54,10 @@ STREAM = sse(*EVENTS) + DONE
 @pytest.fixture
 def relay(http: Http) -> Relay:
     return Relay(http, "1.1 localcode-test")
+
+
+PIECE = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":%b}\n\n'
+SAID = PIECE % b'{"type":"text_delta","text":"a"}'
 
 
 def at(server: Server, **over: Any) -> Target:
@@ -649,3 +655,28 @@ def test_a_target_that_cannot_be_reached_is_an_error_without_its_address(relay: 
     with pytest.raises(UpstreamUnreachable) as raised:
         relay.stream(to(server))
     assert str(raised.value) == "the provider of 'alias' closed the connection without an answer"
+
+
+# ─── what need not be read ───────────────────────────────────────────────────────────────────────
+
+STOPPED = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
+@pytest.mark.parametrize(("wire", "looked_at", "events"), [("messages", False, 2), ("messages", True, 4)])
+def test_pieces_of_a_message_stay_together_unless_somebody_looks_at_each(
+    relay: Relay, serve: Serve, wire: DialectName, looked_at: bool, events: int
+) -> None:
+    asked = replace(to(serve(says(answer(SAID * 3 + STOPPED)))), wire=wire)
+    asked.trace.view = DebugView(asked.client) if looked_at else None
+
+    assert len(all_of(relay.stream(asked))) == events
+
+
+def test_a_whole_message_is_put_together_of_pieces_that_are_read(relay: Relay, serve: Serve) -> None:
+    begun = b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
+    stop = b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
+    server = serve(says(answer(begun + SAID * 3 + stop + STOPPED)))
+
+    assert relay.complete(replace(to(server), wire="messages"))["content"] == [
+        {"type": "text", "text": "aaa"}
+    ]
