@@ -170,6 +170,8 @@ class ServedStream:
         self._after = after
         self._kept: Afterwards | None = None
         self._collect = after.collector.feed if after and after.collector else None
+        self.waits = self._collect is not None
+        """Whether `wait` may take a while."""
         self._hides = trace.target is not None and hides_thoughts(trace.target)
         self._view = trace.view
         self._first: Batch | None = self._begin()
@@ -217,6 +219,11 @@ class ServedStream:
         if self._hides:
             kept = [left for chunk in kept if (left := without_thoughts(chunk))]
         return kept
+
+    @property
+    def over(self) -> bool:
+        """Whether the last event has come."""
+        return self._follower.over
 
     def wait(self) -> None:
         """To be called once the last event is out: returns when what is kept of the answer is written."""

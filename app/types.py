@@ -246,6 +246,8 @@ class Follower(Protocol):
 
     failed: GatewayError | None
     """Set when an event stands for a failure; what came before it has been passed on."""
+    over: bool
+    """Whether the last event has come. It says nothing where an API has none (chat's [DONE] is no event)."""
 
     def pass_on(self, batch: Batch) -> Batch:
         """The batch as the client may see it: under the alias, without what was not asked for."""

@@ -60,28 +60,33 @@ def whole(req: Any) -> Any:
 class OneSend:
     """A client's socket that lets the head of an answer wait for the first bytes of its body.
 
-    gunicorn sends them apart, one after the other; a send is the dearest thing in a small request.
+    gunicorn sends them apart, one after the other; a send is the dearest thing in a small request. `hold`
+    does the same for the last bytes of a stream and the end of its last chunk.
     """
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
-        self._head: bytes | None = None
-        self._begun = False
+        self._held = b""
+        self._holds = True
+
+    def hold(self) -> None:
+        """What is sent next waits for what follows it."""
+        self._holds = True
 
     def sendall(self, data: bytes) -> None:
-        if not self._begun:
-            self._begun, self._head = True, data
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self._holds:
+            self._holds, self._held = False, data
             return
-        if self._head is not None:
-            data, self._head = self._head + data, None
         sent = self._sock.send(data)
         if sent < len(data):
             self._sock.sendall(data[sent:])
 
     def flush(self) -> None:
-        """An answer without a body has only its head."""
-        if self._head is not None:
-            data, self._head = self._head, None
+        """What still waits will not be followed: an answer without a body has only its head."""
+        if self._held:
+            data, self._held = self._held, b""
             with contextlib.suppress(OSError):
                 self._sock.sendall(data)
 

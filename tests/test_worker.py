@@ -62,6 +62,42 @@ def test_what_a_full_socket_does_not_take_at_once_follows(takes: int) -> None:
     assert b"".join(sock.sent) == b"HTTP/1.1 200 OK\r\n\r\na body"
 
 
+def test_the_last_bytes_wait_for_the_end_of_the_body() -> None:
+    sock = FakeSocket()
+    client = OneSend(sock)
+    for data in (b"head ", b"one "):
+        client.sendall(data)
+    client.hold()
+    client.sendall(b"two ")
+    assert sock.sent == [b"head one "]
+
+    client.sendall(b"end")
+    assert sock.sent == [b"head one ", b"two end"]
+
+
+def test_a_short_stream_goes_out_whole() -> None:
+    sock = FakeSocket()
+    client = OneSend(sock)
+    client.sendall(b"head ")
+    client.hold()
+    client.sendall(b"all ")
+    client.sendall(b"end")
+
+    assert sock.sent == [b"head all end"]
+
+
+def test_what_waits_goes_out_though_nothing_follows() -> None:
+    sock = FakeSocket()
+    client = OneSend(sock)
+    for data in (b"head ", b"one "):
+        client.sendall(data)
+    client.hold()
+    client.sendall(b"two")
+    client.flush()
+
+    assert sock.sent == [b"head one ", b"two"]
+
+
 def test_everything_else_is_the_sockets_own() -> None:
     assert OneSend(FakeSocket()).fileno() == 7
 

@@ -1,4 +1,4 @@
-"""Whether a client is still there.
+"""The client's socket: whether somebody is still there, and that the end of an answer be sent at once.
 
 WSGI tells of a departed client only when something is written to it, and while a target
 thinks nothing is. So whoever waits asks here, at least once a second: one look at the
@@ -26,6 +26,12 @@ def watcher(environ: Mapping[str, Any]) -> Callable[[], None]:
             raise ClientLeft("the client closed the connection")
 
     return alive
+
+
+def holder(environ: Mapping[str, Any]) -> Callable[[], None]:
+    """A function after which what is sent next waits for what follows it; one that does nothing elsewhere."""
+    hold: Callable[[], None] = getattr(environ.get("gunicorn.socket"), "hold", lambda: None)
+    return hold
 
 
 def _is_open(sock: socket.socket) -> bool:

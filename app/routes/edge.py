@@ -18,7 +18,7 @@ from app import logs
 from app.errors import ClientLeft, GatewayError
 from app.gateway import Gateway, ServedStream
 from app.routes.body import body_of, json_of
-from app.routes.departure import watcher
+from app.routes.departure import holder, watcher
 from app.types import Answer, Client, Dialect, Encoder, Served, Trace
 from app.types import Request as Asked
 from app.utils.codec import dumps
@@ -43,7 +43,7 @@ def asked_in(dialect: Dialect) -> tuple[Asked, Record]:
 
 
 def served_in(
-    dialect: Dialect, asked: Asked, record: Record, keep: Callable[[Answer], None] = lambda answer: None
+    dialect: Dialect, asked: Asked, record: Record, keep: Callable[[Answer], None] | None = None
 ) -> Response:
     """The answer to what was asked. `keep` is given the whole of it before its last byte goes out."""
     gateway: Gateway = current_app.extensions["gateway"]
@@ -52,12 +52,14 @@ def served_in(
         stream = gateway.stream(asked, record.client, trace)
         begin = dialect.relayed if stream.wire == asked.dialect else dialect.encoder
         encoder = begin(asked, served(trace))
-        return _served(EventBody(stream, encoder, record, keep), trace, _STREAM)
+        events = EventBody(stream, encoder, record, keep, holder(request.environ))
+        return _served(events, trace, _STREAM)
     found = gateway.complete(asked, record.client, trace)
     answer = found.answer
     if found.wire != asked.dialect:
         answer = dialect.render(answer, asked, served(trace))
-    keep(answer)
+    if keep:
+        keep(answer)
     body = dumps(answer)
     if record.view:
         record.view.answered(answer)
@@ -122,21 +124,28 @@ def _clean(error: bytes) -> bytes:
 
 
 class EventBody:
-    """The bytes of a stream: ends cleanly only when the answer did, else breaks off after an error event."""
+    """The bytes of a stream: ends cleanly only when the answer did, else breaks off after an error event.
+
+    What comes last is sent together, the end of the HTTP body with it, unless that has to wait for something.
+    """
 
     def __init__(
         self,
         stream: ServedStream,
         encoder: Encoder,
         record: Record,
-        keep: Callable[[Answer], None] = lambda answer: None,
+        keep: Callable[[Answer], None] | None = None,
+        hold: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._encoder = encoder
         self._record = record
         self._keep = keep
+        self._hold = hold
         self._now = now
+        self._waits = stream.waits or keep is not None
+        self._last = b""
         self._problem: Exception | None = None
         self._whole = False
 
@@ -147,10 +156,11 @@ class EventBody:
             self._problem = problem
         except GatewayError as problem:
             self._problem = problem
-            yield self._seen(_clean(self._encoder.fail(problem)))
+            yield self._seen(self._last + _clean(self._encoder.fail(problem)))
         except Exception as problem:
             self._problem = problem
-            yield self._seen(self._encoder.fail(internal(problem, self._record.client.request_id)))
+            told = internal(problem, self._record.client.request_id)
+            yield self._seen(self._last + self._encoder.fail(told))
         if self._problem and not (self._encoder.fails_in_order and self._failed):
             # gunicorn closes the connection without the last chunk, and stays quiet about it
             raise BrokenPipeError(errno.EPIPE, "the answer broke off")
@@ -160,6 +170,9 @@ class EventBody:
         spoken = self._now()
         for batch in self._stream:
             data = feed(batch) if batch else b""  # also of a batch nothing may go out yet
+            if self._stream.over and not self._waits:
+                self._last += data
+                continue
             if not data and self._now() - spoken >= KEEP_ALIVE:
                 data = self._encoder.alive()
             if data:
@@ -167,11 +180,13 @@ class EventBody:
                     view.sent(data)
                 yield data
                 spoken = self._now()
-        last = self._encoder.close()
-        if self._encoder.answer is not None:
+        last = self._last + self._encoder.close()
+        if self._keep and self._encoder.answer is not None:
             self._keep(self._encoder.answer)
         self._whole = True
         if last:
+            if not self._waits:
+                self._hold()
             yield self._seen(last)
         self._stream.wait()  # no event waits for a write, and no client comes back before it
 

@@ -84,6 +84,8 @@ def follow(target: Target, include_usage: bool, trace: Trace) -> ChatStream:
 class ChatStream:
     """A stream's chunks under their alias, and whether it really came to its end."""
 
+    over = False
+
     def __init__(self, target: Target, include_usage: bool, trace: Trace) -> None:
         self._target = target
         self._hide_usage = not include_usage

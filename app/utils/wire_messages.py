@@ -187,6 +187,7 @@ class MessageStream:
     """A stream's events under their alias, and whether it really came to its end."""
 
     def __init__(self, target: Target, trace: Trace) -> None:
+        self.over = False
         self.failed: GatewayError | None = None
         """Set by a stop that stands for a failure or has no reason, and by what makes no message."""
         self._target = target
@@ -233,7 +234,9 @@ class MessageStream:
                 _mended(event)
             case "message_delta":
                 self._stopped(event)
-            case "message_stop" if not self._whole:
+            case "message_stop" if self._whole:
+                self.over = True
+            case "message_stop":
                 self.failed = cut(self._target)
 
     def _stopped(self, event: Event) -> None:

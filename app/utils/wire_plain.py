@@ -57,6 +57,7 @@ class OneEvent:
     """A plain answer as a stream: the answer is its one event."""
 
     failed: GatewayError | None = None
+    over = False
 
     def __init__(self, wire: PlainWire, target: Target, trace: Trace) -> None:
         self._wire = wire

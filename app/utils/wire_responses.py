@@ -188,11 +188,11 @@ class ResponsesStream:
     """A stream's events under their alias, and whether it came to its end."""
 
     failed: GatewayError | None = None
+    over = False
 
     def __init__(self, target: Target, trace: Trace) -> None:
         self._target = target
         self._trace = trace
-        self._ended = False
 
     def pass_on(self, batch: Batch) -> Batch:
         for event in batch:
@@ -201,11 +201,11 @@ class ResponsesStream:
             if "response" in event and isinstance(response := event["response"], dict):
                 response["model"] = self._target.alias
                 if event.get("type") in ENDS:
-                    self._ended = True
+                    self.over = True
                     _note(response, self._trace)
         return batch
 
     def end(self) -> None:
         """Raises UpstreamCut unless the event has come that ends a stream."""
-        if not self._ended:
+        if not self.over:
             raise cut(self._target)

@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ import pytest
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from app import logs
-from app.dialects import openai_chat
+from app.dialects import anthropic_messages, openai_chat
 from app.errors import UpstreamTimeout
 from app.gateway import ServedStream
 from app.remembering import Afterwards
@@ -24,6 +25,7 @@ from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Answer, Batch, Stream
+from app.utils import wire_messages
 from app.utils.preview import answer_text, sent_lines
 from app.utils.wire_chat import ChatStream
 from tests.fakes import (
@@ -575,6 +577,54 @@ def test_the_last_event_is_out_before_anything_is_waited_for() -> None:
     assert slow.waited == 0
     assert list(pieces) == []
     assert slow.waited == 1
+
+
+MESSAGE: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"id": "msg_1", "content": [], "usage": {"input_tokens": 1}}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+    {"type": "message_stop"},
+]
+
+
+def relayed_message(*batches: Batch, **over: Any) -> EventBody:
+    """A stream of Messages that its target speaks itself."""
+    record = Record(anthropic_messages, client())
+    follower = wire_messages.follow(target(), True, record.trace)
+    after = over.pop("after", None)
+    served = ServedStream(FakeStream(*deepcopy(batches)), follower, record.trace, "messages", after)
+    return EventBody(served, anthropic_messages.relayed(request(), SERVED), record, **over)
+
+
+def test_the_last_event_goes_out_with_the_end_of_the_body() -> None:
+    held: list[str] = []
+    pieces = [
+        (piece.count(b"event: "), len(held))
+        for piece in relayed_message(MESSAGE[:1], MESSAGE[1:], hold=lambda: held.append("held"))
+    ]
+
+    assert pieces == [(1, 0), (2, 1)]
+
+
+def test_unless_something_has_to_be_waited_for() -> None:
+    held: list[str] = []
+    over: list[dict[str, Any]] = [{"after": Afterwards(trace(), Slow())}, {"keep": lambda answer: None}]
+    for one in over:
+        body = relayed_message(MESSAGE[:1], MESSAGE[1:], hold=lambda: held.append("held"), **one)
+
+        assert [piece.count(b"event: ") for piece in body] == [1, 2]
+    assert held == []
+
+
+def test_what_was_kept_for_the_end_is_not_lost_when_the_end_is_none() -> None:
+    late = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    last = [*MESSAGE[1:], late]
+    body = relayed_message(MESSAGE[:1], last, hold=lambda: None)
+    pieces: list[bytes] = []
+    with pytest.raises(BrokenPipeError):
+        pieces.extend(body)
+
+    assert pieces[-1].startswith(b"event: message_delta")
+    assert b"event: error" in pieces[-1]
 
 
 def test_closing_a_stream_early_closes_the_target() -> None:
