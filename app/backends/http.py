@@ -109,6 +109,7 @@ class Exchange:
         self._failure: UpstreamError | None = None
         """What is wrong with the answer from here on; what came before it is still read."""
         self._body: list[bytes] = []
+        self.on_body = self._body.append  # a method of ours would be called once per event of a stream
         self._parser = httptools.HttpResponseParser(self)
         self._inflate: Callable[[bytes], bytes] | None = None
         self._looked = time.monotonic()
@@ -283,15 +284,12 @@ class Exchange:
         self.status = self._parser.get_status_code()
         self._head_done = self.status >= 200
 
-    def on_body(self, body: bytes) -> None:
-        if not self.complete:
-            self._body.append(body)
-
     def on_message_complete(self) -> None:
         if self.complete:
             return
         if self.status >= 200:
             self.complete = True
+            self._body = self._body[:]  # what `on_body` still brings is behind the answer, and none of it
             # asked now, for a moment later the parser has forgotten the answer and says no
             self.clean = self.clean and self._parser.should_keep_alive()
         else:  # 100 Continue, 103 Early Hints: the answer is still to come
