@@ -87,6 +87,7 @@ def create_app(settings: Settings, catalog: Catalog) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body, STARTED=time.monotonic(), VERSION=__version__)
     app.wsgi_app = paths.as_meant(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.url_map.strict_slashes = False  # /v1/models/ is what some clients make of a base URL
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]  # none is async, so none need be asked
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     app.extensions.update(gateway=gateway, memory=memory, counting=counting, renew=renew, close=writer.close)
     access.guard(app, settings, via)
