@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -12,9 +11,12 @@ from flask import Flask, Request, Response, g, request
 
 from app import logs
 from app.config.settings import Settings
+from app.dialects import anthropic_messages
 from app.errors import ForeignOrigin, LoopDetected, WrongKey
 from app.routes.edge import client_of
+from app.routes.failures import dialect_at
 from app.utils.addresses import is_loopback
+from app.utils.headers import headers_in
 
 OPEN_PATHS = {"/health", "/v1/health"}
 EXPOSED = (
@@ -28,29 +30,31 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
 
     @app.before_request
     def enter() -> None:
-        g.client = client_of(request)
-        logs.tag(g.client.request_id)
-        if via in request.headers.get("via", ""):
+        headers = headers_in(request.environ)
+        owner = owner_of(headers, settings.api_keys)
+        g.client = client = client_of(request, headers, owner or "")
+        logs.tag(client.request_id)
+        if via in headers.get("via", ""):
             raise LoopDetected(
                 "this request has been through this gateway before: one of its providers leads back to it"
             )
-        if not settings.api_keys and is_foreign(request.headers.get("origin"), settings.cors_origins):
+        if not settings.api_keys and is_foreign(headers.get("origin"), settings.cors_origins):
             raise ForeignOrigin(
                 "a web page may not use this gateway unless LOCALCODE_CORS_ORIGINS names its origin"
             )
-        if settings.api_keys and needs_key(request):
-            owner = owner_of(request, settings.api_keys)
-            if owner is None:
-                # Not a word of `x-api-key`: Claude Code takes that for its own login, and says so.
-                raise WrongKey(
-                    "a key of this gateway is needed, as 'Authorization: Bearer <key>'"
-                    " (LOCALCODE_API_KEYS names them)"
-                )
-            g.client = replace(g.client, owner=owner)
+        if settings.api_keys and owner is None and needs_key(request):
+            # Not a word of `x-api-key`: Claude Code takes that for its own login, and says so.
+            raise WrongKey(
+                "a key of this gateway is needed, as 'Authorization: Bearer <key>'"
+                " (LOCALCODE_API_KEYS names them)"
+            )
 
     @app.after_request
     def sign(response: Response) -> Response:
-        response.headers["x-request-id"] = g.client.request_id
+        """Also with Anthropic's name of the id, which its SDK and Claude Code show with an error."""
+        response.headers["x-request-id"] = id = g.client.request_id
+        if dialect_at(request.path) is anthropic_messages:
+            response.headers["request-id"] = id
         return response
 
     if settings.cors_origins:
@@ -81,11 +85,13 @@ def needs_key(request: Request) -> bool:
     return request.method != "OPTIONS"
 
 
-def owner_of(request: Request, digests: frozenset[bytes]) -> str | None:
+def owner_of(headers: Mapping[str, str], digests: frozenset[bytes]) -> str | None:
     """The digest of the client's key if it is one of those; a near miss takes as long as any other."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if not digests:
+        return None
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    given = [key for key in (bearer, request.headers.get("x-api-key", "").strip()) if key]
+    given = [key for key in (bearer, headers.get("x-api-key", "").strip()) if key]
     found = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in given]
     known = [digest for digest in found for one in digests if hmac.compare_digest(digest, one)]
     return known[0].hex()[:32] if known else None

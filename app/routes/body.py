@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Request
+from flask import Request, current_app
 from gunicorn.http.errors import (
     ChunkMissingTerminator,
     InvalidChunkExtension,
@@ -36,7 +36,7 @@ def json_of(data: bytes) -> Any:
 
 def body_of(request: Request) -> bytes:
     """The request's whole body. Raises BodyTooLarge, WrongMedia, ClientLeft, BadRequest."""
-    coding = request.headers.get("content-encoding", "").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in ("", "identity"):
         raise WrongMedia(f"the body is compressed ({coding}): send it as it is")
     with patience(request.environ.get("gunicorn.socket")):
@@ -59,7 +59,7 @@ def _read(request: Request) -> bytes:
 
     Not by werkzeug, which takes the beginning of too large a body for all of it when it comes in chunks.
     """
-    length, limit = request.content_length, request.max_content_length or 0
+    length, limit = request.content_length, current_app.config["MAX_CONTENT_LENGTH"]
     wanted = limit + 1 if length is None else min(length, limit + 1)
     stream = request.environ["wsgi.input"]
     data: bytes = stream.read(wanted)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import ceil
 from secrets import token_hex
+from typing import Any
 
 from flask import Request, Response, current_app, g, request
+from werkzeug.datastructures import Headers
 
 from app import logs
 from app.errors import ClientLeft, GatewayError
@@ -71,13 +73,13 @@ def served(trace: Trace) -> Served:
     return Served(id=token_hex(12), created=int(time.time()), input_tokens=trace.input_tokens or 0)
 
 
-def client_of(request: Request) -> Client:
+def client_of(request: Request, headers: Mapping[str, str], owner: str) -> Client:
     """Who asks: the ids it gave (a request id is made if it gave none), and a way to see it leave."""
-    headers = request.headers
     return Client(
         request_id=sane_id(headers.get("x-request-id")) or f"req_{token_hex(8)}",
         session=session_of(headers),
-        headers=passing(headers.items()),
+        owner=owner,
+        headers=passing(headers),
         alive=watcher(request.environ),
     )
 
@@ -91,8 +93,14 @@ _STREAM = {
 
 
 def _served(body: Iterable[bytes], trace: Trace, headers: dict[str, str]) -> Response:
-    response = Response(body, headers=headers, direct_passthrough=True)
-    return marked(response, trace)
+    return marked(Finished(body, headers=headers, direct_passthrough=True), trace)
+
+
+class Finished(Response):
+    """An answer whose headers werkzeug need not complete: what it would look for is there, or not meant."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        return self.headers
 
 
 def marked(response: Response, trace: Trace) -> Response:

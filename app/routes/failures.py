@@ -39,13 +39,6 @@ def handle(app: Flask) -> None:
     def unforeseen(problem: Exception) -> Response:
         return refused(internal(problem, g.client.request_id), dialect_at(request.path))
 
-    @app.after_request
-    def sign(response: Response) -> Response:
-        """Anthropic's name of the request id, which its SDK and Claude Code show with an error."""
-        if dialect_at(request.path) is anthropic_messages:
-            response.headers["request-id"] = g.client.request_id
-        return response
-
 
 def dialect_at(path: str) -> Dialect:
     """The dialect whose errors a path speaks. All of OpenAI's APIs have the same."""

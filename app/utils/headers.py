@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any
 
 # Of a client's headers these go on to a relayed target: who the client is and which conversation it
 # belongs to. A list of what may pass, not of what may not: an unknown header could be a key, or, like
@@ -32,23 +32,28 @@ _SESSION = ("x-session-id", "x-session-affinity", "x-claude-code-session-id", "s
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 
 
-class Headers(Protocol):
-    """Anything that finds a header by its name, whatever its case."""
+def headers_in(environ: Mapping[str, Any]) -> dict[str, str]:
+    """A WSGI request's headers, names in lower case; not the type and length of its body.
 
-    def get(self, name: str, /) -> str | None: ...
+    Read at once, for each look into werkzeug's view of them costs as much as all of this.
+    """
+    return {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
 
 
-def passing(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The client's headers that may go upstream, names in lower case."""
-    named = ((name.lower(), value) for name, value in headers)
-    return {name: value for name, value in named if _may_pass(name)}
+def passing(headers: Mapping[str, str]) -> dict[str, str]:
+    """The client's headers that may go upstream. Names are in lower case, here and in what follows."""
+    return {name: value for name, value in headers.items() if _may_pass(name)}
 
 
 def _may_pass(name: str) -> bool:
     return name in _PASSING or (name.startswith(_PASSING_PREFIXES) and not _SECRET.search(name))
 
 
-def session_of(headers: Headers) -> str | None:
+def session_of(headers: Mapping[str, str]) -> str | None:
     """The id of the agent's conversation, from whichever header it uses for it."""
     for name in _SESSION:
         value = headers.get(name)
