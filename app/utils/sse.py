@@ -2,8 +2,8 @@
 
 A reader is fed whatever a network read brought and gives the payloads of all events
 that are complete by then: one read, one batch. The usual event is one `data: ` line, behind an
-`event: ` line or not, and ends in an empty line, so that is the fast path; CRLF, lone CR,
-comments, several data lines, a missing space and a byte order mark take the slow one.
+`event: ` line or not, and ends in an empty line; a read that brought nothing else takes the fast path.
+CRLF, lone CR, comments, several data lines, a missing space and a byte order mark take the slow one.
 
 A reader may be told which events are to be left together: they come as one, unread.
 """
@@ -54,7 +54,8 @@ class SSEReader:
         text = self._taken() + data
         cut = text.rfind(b"\n\n")
         self._hold(text[cut + 2 :])
-        return payloads_of(text[:cut]) if self._together is None else parted(text[: cut + 2], self._together)
+        text = text[: cut + 2]
+        return payloads_of(text) if self._together is None else parted(text, self._together)
 
     def close(self) -> list[bytes]:
         """What a stream that ended without its last empty line still held."""
@@ -106,15 +107,22 @@ def parted(text: bytes, together: Together) -> list[bytes]:
 
 def payloads_of(text: bytes) -> list[bytes]:
     """The payloads of complete events."""
+    lines = text.split(b"\n")
+    lines.pop()
+    size = (
+        2 if text.startswith(b"data: ") else 3
+    )  # lines of a usual event: its name or none, its data, an empty one
+    payloads = [line[6:] for line in lines[size - 2 :: size] if line.startswith(b"data: ")]
+    if (
+        len(payloads) * size == len(lines)
+        and not any(lines[size - 1 :: size])
+        and (size == 2 or all(line.startswith(b"event: ") for line in lines[::3]))
+    ):
+        return payloads
     return [payload for block in text.split(b"\n\n") if (payload := _payload(block)) is not None]
 
 
 def _payload(block: bytes) -> bytes | None:
-    if block.startswith(b"data: ") and b"\n" not in block:
-        return block[6:]
-    end = block.find(b"\n") + 1
-    if block.startswith(b"event: ") and block.startswith(b"data: ", end) and block.find(b"\n", end) < 0:
-        return block[end + 6 :]
     lines = [_value(line) for line in block.split(b"\n") if line.startswith(b"data:") or line == b"data"]
     return b"\n".join(lines) if lines else None
 
