@@ -18,13 +18,14 @@ class Frames:
     def event(self, event: Event) -> None:
         """Any event."""
         event["sequence_number"] = self._number
-        self._keep(b"event: %b\ndata: %b\n\n" % (_type(event), dumps(event)))
+        self._number += 1
+        self._kept.append(b"event: %b\ndata: %b\n\n" % (_line(event["type"]), dumps(event)))
 
     def same(self, events: list[Event], field: str) -> None:
         """Some events that have nothing but their type and one big value, which is written once."""
         value = dumps(events[0][field])
         for event in events:
-            name = _type(event)
+            name = _line(event["type"])
             self._keep(
                 b'event: %b\ndata: {"type":"%b","sequence_number":%d,"%b":%b}\n\n'
                 % (name, name, self._number, field.encode(), value)
@@ -46,11 +47,7 @@ class Frames:
 
 def head_of(event: Event) -> bytes:
     """The bytes of an event up to its `delta`."""
-    return b'event: %b\ndata: %b,"delta":' % (_type(event), dumps(event)[:-1])
-
-
-def _type(event: Event) -> bytes:
-    return _line(str(event["type"]))
+    return b'event: %b\ndata: %b,"delta":' % (_line(event["type"]), dumps(event)[:-1])
 
 
 @lru_cache(maxsize=256)

@@ -13,6 +13,8 @@ from app.types import Answer, Batch, Event, Request, Served
 from app.utils.wire_responses import with_output
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
+_WHOLE_PIECE = frozenset({"item_id", "output_index", "content_index", "logprobs"})
+"""What OpenAI's own pieces of text hold: nothing has to be put in, and they are nearly all of a stream."""
 _PARTS_OF_CONTENT = ("response.content_part.", "response.output_text.", "response.refusal.")
 
 
@@ -33,7 +35,8 @@ class RelayedResponses:
 
     def feed(self, batch: Batch) -> bytes:
         for event in batch:
-            self._follow(event)
+            if not (event.get("type") == "response.output_text.delta" and event.keys() >= _WHOLE_PIECE):
+                self._follow(event)
             self._frames.event(event)
         return self._frames.taken()
 

@@ -92,7 +92,10 @@ def events_in(payloads: list[bytes], target: Target) -> tuple[Batch, bool, Gatew
 def _problem_in(event: Any, target: Target) -> GatewayError | None:
     if not isinstance(event, dict):
         return no_event(target)
-    kind, response = event.get("type"), event.get("response")
+    kind = event.get("type")
+    if kind == "response.output_text.delta" and "error" not in event:  # nearly all of a stream
+        return None
+    response = event.get("response")
     fails = kind in FAILURES or (event.get("error") and "response" not in event)
     if kind in ENDS and isinstance(response, dict):
         fails = response.get("status") in _LOST or response.get("error")
