@@ -21,8 +21,7 @@ class Memory:
     def completed(self, asked: Request, client: Client) -> Request:
         """The request with all that it only names: an earlier response, items, sealed thoughts."""
         if names := references(asked):
-            found = {name: self.kept.item(client.owner, name) for name in names}
-            asked = resolved(asked, {name: item for name, item in found.items() if item})
+            asked = resolved(asked, self.kept.items(client.owner, names))
         if previous := previous_of(asked):
             history = self.kept.history(client.owner, previous)
             if history is None:

@@ -7,7 +7,7 @@ finds another's answers, and nobody's answers push out another's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -60,14 +60,19 @@ class KeptAnswers:
         """Whether it was there; its items are gone with it."""
         return self._store.delete(_of(ANSWERS, owner), _key(answer_id))
 
-    def item(self, owner: str, item_id: str) -> dict[str, Any] | None:
-        """A single item, of a request or an answer, that an `item_reference` names."""
-        answer_id = self._store.get(_of(ITEMS, owner), _key(item_id))
-        kept = self.find(owner, answer_id.decode()) if answer_id else None
-        if kept is None:
-            return None
-        every = (*kept.items, *as_list(kept.response.get("output")))
-        return next((item for item in every if _id(item) == item_id), None)
+    def items(self, owner: str, item_ids: Collection[str]) -> dict[str, Any]:
+        """Those of the items, of requests or answers, that are known; each answer is read once."""
+        names = {_key(item_id): item_id for item_id in item_ids}
+        wanted: dict[bytes, set[str]] = {}
+        for key, answer_id in self._store.get_many(_of(ITEMS, owner), names).items():
+            wanted.setdefault(answer_id, set()).add(names[key])
+        found: dict[str, Any] = {}
+        for answer_id, of_it in wanted.items():
+            kept = self.find(owner, answer_id.decode())
+            for item in (*kept.items, *as_list(kept.response.get("output"))) if kept else ():
+                if _id(item) in of_it:
+                    found.setdefault(_id(item), item)
+        return found
 
     def history(self, owner: str, answer_id: str) -> list[Any] | None:
         """The items of the whole conversation up to an answer, the answer's too, oldest first.

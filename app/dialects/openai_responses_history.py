@@ -14,6 +14,9 @@ from app.utils.preview import preview
 from app.utils.responses_ids import item_id
 from app.utils.shapes import as_list
 
+MOST_REFERENCES = 10_000
+"""Items; more than any conversation has."""
+
 LONGEST_PAGE = 100
 """Items; as the API has it."""
 
@@ -40,8 +43,12 @@ def with_history(request: Request, history: list[Body]) -> ResponsesRequest:
 
 
 def references(request: Request) -> list[str]:
-    """The ids of the items that a request only names."""
-    return [str(item.get("id")) for item in _items(request.body) if type_of(item) == "item_reference"]
+    """The ids of the items that a request only names; raises BadRequest for too many."""
+    named = (str(item.get("id")) for item in _items(request.body) if type_of(item) == "item_reference")
+    names = list(dict.fromkeys(named))
+    if len(names) > MOST_REFERENCES:
+        raise BadRequest(f"a request may name at most {MOST_REFERENCES:,} items by their ids", param="input")
+    return names
 
 
 def resolved(request: Request, found: Mapping[str, Body]) -> ResponsesRequest:

@@ -51,7 +51,7 @@ def test_nobody_finds_another_s(kept: KeptAnswers) -> None:
     kept.keep("ann", answer("resp_1", said("Hello")), [])
 
     assert kept.find("bob", "resp_1") is None
-    assert kept.item("bob", "msg_1") is None
+    assert kept.items("bob", ["msg_1"]) == {}
     assert kept.history("bob", "resp_1") is None
     assert kept.delete("bob", "resp_1") is False
     assert kept.find("ann", "resp_1") is not None
@@ -66,23 +66,31 @@ def test_what_is_deleted_is_gone_and_its_items_too(kept: KeptAnswers) -> None:
 
     assert kept.delete("ann", "resp_1") is True
     assert kept.find("ann", "resp_1") is None
-    assert (kept.item("ann", "msg_1"), kept.item("ann", "msg_0")) == (None, None)
+    assert kept.items("ann", ["msg_1", "msg_0"]) == {}
     assert kept.delete("ann", "resp_1") is False
 
 
 def test_a_single_item_is_found_by_its_id_in_requests_and_in_answers(kept: KeptAnswers) -> None:
     kept.keep("ann", answer("resp_1", said("Hello", "msg_1")), [asked("Hi", "msg_0")])
 
-    assert kept.item("ann", "msg_0") == asked("Hi", "msg_0")
-    assert kept.item("ann", "msg_1") == said("Hello", "msg_1")
-    assert kept.item("ann", "resp_1") is None
+    assert kept.items("ann", ["msg_1", "resp_1", "msg_0"]) == {
+        "msg_0": asked("Hi", "msg_0"),
+        "msg_1": said("Hello", "msg_1"),
+    }
+
+
+def test_of_an_item_that_came_twice_the_later_one_counts(kept: KeptAnswers) -> None:
+    for at, text in enumerate(["old", "new"]):
+        kept.keep("ann", answer(f"resp_{at}", said(text, "msg_1"), said(f"{at}", f"msg_x{at}")), [])
+
+    assert kept.items("ann", ["msg_1", "msg_x0", "msg_x1"])["msg_1"] == said("new", "msg_1")
 
 
 def test_a_reference_does_not_stand_for_the_item_that_it_names(kept: KeptAnswers) -> None:
     kept.keep("ann", answer("resp_1", said("Hello", "msg_1")), [])
     kept.keep("ann", answer("resp_2", said("Yes", "msg_2")), [{"type": "item_reference", "id": "msg_1"}])
 
-    assert kept.item("ann", "msg_1") == said("Hello", "msg_1")
+    assert kept.items("ann", ["msg_1"]) == {"msg_1": said("Hello", "msg_1")}
 
 
 def test_a_conversation_is_its_items_from_the_first_on(kept: KeptAnswers) -> None:

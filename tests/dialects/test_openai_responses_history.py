@@ -8,6 +8,7 @@ import pytest
 
 from app.dialects import openai_responses
 from app.dialects.openai_responses_history import (
+    MOST_REFERENCES,
     identified,
     input_items,
     opening,
@@ -72,6 +73,14 @@ def test_references_are_put_in() -> None:
 def test_a_reference_to_what_nobody_knows_is_refused() -> None:
     with pytest.raises(BadRequest, match=r"Item with id 'msg_1' not found\."):
         resolved(asked([{"type": "item_reference", "id": "msg_1"}]), {})
+
+
+def test_what_is_named_twice_is_looked_for_once_and_too_much_is_refused() -> None:
+    named = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(MOST_REFERENCES)]
+
+    assert len(references(asked(named * 2))) == MOST_REFERENCES
+    with pytest.raises(BadRequest, match="at most 10,000 items"):
+        references(asked([*named, {"type": "item_reference", "id": "msg_x"}]))
 
 
 def test_a_text_has_no_references() -> None:
