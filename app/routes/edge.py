@@ -188,7 +188,7 @@ class EventBody:
                     view.sent(data)
                 yield data
                 spoken = self._now()
-        last = self._last + self._encoder.close()
+        last, self._last = self._last + self._encoder.close(), b""
         if self._keep and self._encoder.answer is not None:
             self._keep(self._encoder.answer)
         self._whole = True

@@ -40,7 +40,7 @@ class Agent(Protocol):
     home: Path
     project: Path
 
-    def ask(self, alias: str, prompt: str) -> Run: ...
+    def ask(self, alias: str, prompt: str, *, timeout: float = 120) -> Run: ...
 
 
 def settings_for(upstream: Upstream, **more: Any) -> dict[str, Any]:
