@@ -52,9 +52,10 @@ def guard(app: Flask, settings: Settings, via: str) -> None:
     @app.after_request
     def sign(response: Response) -> Response:
         """Also with Anthropic's name of the id, which its SDK and Claude Code show with an error."""
-        response.headers["x-request-id"] = id = g.client.request_id
+        id = g.client.request_id
         if dialect_at(request.path) is anthropic_messages:
             response.headers["request-id"] = id
+        response.headers["x-request-id"] = id
         return response
 
     if settings.cors_origins:
