@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,3 +141,40 @@ def test_its_mode_for_gateways_works(
 
     assert run.status == 0, run.out + run.err
     assert (agent.project / "hello.txt").read_text() == edited("n7")
+
+
+FOUND = [{"type": "tool_reference", "tool_name": "WebFetch"}]
+
+
+@pytest.mark.parametrize("alias", ["native", "chat"])
+def test_a_tool_that_it_finds_later_reaches_the_target(
+    gateway: Gateway, upstream: Upstream, tmp_path: Path, alias: str
+) -> None:
+    """The result of its ToolSearch names a tool, which then is offered; chat is told so in words."""
+    agent = ClaudeCode(tmp_path, gateway.url, ENABLE_TOOL_SEARCH="true")
+    search = """[[script:tools name=ToolSearch arguments='{"query":"select:WebFetch"}']]"""
+    agent.ask(alias, f"Hi {search}", "--max-turns", "2")
+    before, after = [seen.json for seen in upstream.requests]
+
+    assert "WebFetch" in names_of(after)
+    assert "WebFetch" not in names_of(before)
+    if alias == "native":
+        assert after["messages"][-1]["content"][0]["content"] == FOUND
+    else:
+        result = {"role": "tool", "tool_call_id": "call_0", "content": "Tool 'WebFetch' is available now."}
+        assert result in after["messages"]
+
+
+def names_of(body: dict[str, Any]) -> set[str]:
+    """The tools that a request offers, in either dialect."""
+    return {tool.get("name") or tool["function"]["name"] for tool in body["tools"]}
+
+
+@pytest.mark.parametrize("alias", ["chat", "lite"])
+def test_it_is_told_how_full_its_context_is(agent: ClaudeCode, alias: str) -> None:
+    """`/context` asks for a dozen counts at once; here no target can count, so the gateway does."""
+    run = agent.ask(alias, "/context")
+    shown = re.search(r"\| System tools \| ([\d.]+)k \|", run.said)
+
+    assert shown is not None, run.said
+    assert 10 < float(shown[1]) < 25

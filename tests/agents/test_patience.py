@@ -36,6 +36,7 @@ def gateway(upstream: Upstream, tmp_path: Path) -> Iterator[Gateway]:
         yield gateway
 
 
+@pytest.mark.timeout(2 * SILENCE)
 def test_each_sits_out_a_long_silence_within_an_answer(
     gateway: Gateway, upstream: Upstream, tmp_path: Path
 ) -> None:
