@@ -86,12 +86,15 @@ class Gateway:
         target = trace.target = self.choose(request.model)
         way = way_of(request, target)
         body, after = self._body(request, target, way, client, trace)
-        body = self._inline_images(body, target, client.alive)
         translated = way.wire != request.dialect
+        try:
+            body = self._inline_images(body, target, client.alive)
+        except BadRequest as problem:
+            raise elsewhere(problem) if translated else problem from None
         if trace.view:
             trace.view.target(target, body, way)
             if translated:
-                trace.view.left_out(request.leaves_out())
+                trace.view.left_out([*request.leaves_out(), *reasoning.unsaid(request.body, body)])
         deadline = trace.started + target.timeouts.total
         return Call(target, body, client, trace, deadline, way.wire, translated), way, after
 
@@ -107,11 +110,26 @@ class Gateway:
         trace.reasoning = str(decision or "")
         if way.wire != "chat":
             return native_body(request, target, way, decision), Afterwards(trace)
-        body, after = self._remembering.before(request, request.as_chat(), target, client, trace)
+        body, after = self._remembering.before(request, said_in(request), target, client, trace)
         if request.dialect != "chat":
             body = reasoning.spelled(with_thoughts_as_wanted(body, target), target)
         body = reasoning.applied(body, decision, target)
         return prepared(body, target, request.stream, request.include_usage), after
+
+
+def said_in(request: Request) -> Body:
+    """The request as chat; raises BadRequest for one that says nothing at all."""
+    body = request.as_chat()
+    if not body["messages"]:
+        raise BadRequest("the request holds nothing that a model could answer: no text, picture or file")
+    return body
+
+
+def elsewhere(problem: BadRequest) -> BadRequest:
+    """The problem with a body that was translated: its places are not those that the client wrote."""
+    return BadRequest(
+        str(problem).replace(f"'{problem.param}'", "a part of the request", 1), code=problem.code
+    )
 
 
 def unavailable(model: str, target: Target) -> GatewayError:

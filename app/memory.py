@@ -25,13 +25,17 @@ class Memory:
         if previous := previous_of(asked):
             history = self.kept.history(client.owner, previous)
             if history is None:
-                raise BadRequest(
-                    f"Previous response with id '{previous[:80]}' not found.",
-                    param="previous_response_id",
-                    code="previous_response_not_found",
-                )
+                raise self._lost(client, previous)
             asked = with_history(asked, history)
         return opening(asked, partial(self.sealer.open, owner=client.owner))
+
+    def _lost(self, client: Client, previous: str) -> BadRequest:
+        what = f"Previous response with id '{previous[:80]}'"
+        if self.kept.find(client.owner, previous) is None:
+            message = f"{what} not found."
+        else:
+            message = f"{what} goes on from one that was deleted, or is too old."
+        return BadRequest(message, param="previous_response_id", code="previous_response_not_found")
 
     def dialect_for(self, client: Client) -> Sealing:
         return Sealing(partial(self.sealer.seal, owner=client.owner))

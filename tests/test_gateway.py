@@ -9,6 +9,7 @@ import pytest
 
 from app.dialects import anthropic_messages
 from app.errors import (
+    BadRequest,
     ClientLeft,
     GatewayError,
     RateLimited,
@@ -511,3 +512,35 @@ def test_what_the_configuration_adds_is_no_part_of_apis_without_chat() -> None:
     gateway.complete(asked, client(), trace())
 
     assert backend.calls[0].body == {"model": "wire-id", "input": "Hi"}
+
+
+# ─── what is wrong with a request of another dialect ─────────────────────────────────────────────
+
+
+def message(*content: Any) -> Request:
+    body = {"model": "alias", "max_tokens": 9, "messages": [{"role": "user", "content": list(content)}]}
+    return anthropic_messages.parse(body)
+
+
+def test_a_request_that_says_nothing_reaches_no_target() -> None:
+    gateway, backend = serving("Hello")
+    with pytest.raises(BadRequest, match="nothing that a model could answer"):
+        gateway.complete(message({"type": "text", "text": ""}), client(), trace())
+
+    assert backend.calls == []
+
+
+def test_a_place_that_only_the_translation_has_is_not_named() -> None:
+    picture = {"type": "image", "source": {"type": "url", "url": "http://10.0.0.1/x.png"}}
+
+    def refuse(body: Body, where: Target, alive: Any) -> Body:
+        raise BadRequest("'messages[0].x' holds a URL", param="messages[0].x", code="url_not_allowed")
+
+    gateway, _ = serving("Hello", inline_images=refuse)
+    with pytest.raises(BadRequest) as translated:
+        gateway.complete(message(picture), client(), trace())
+    with pytest.raises(BadRequest) as spoken:
+        gateway.complete(request(), client(), trace())
+
+    assert (str(translated.value), translated.value.param) == ("a part of the request holds a URL", None)
+    assert (translated.value.code, spoken.value.param) == ("url_not_allowed", "messages[0].x")

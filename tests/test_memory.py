@@ -61,6 +61,16 @@ def test_an_earlier_response_is_put_before_what_is_asked_now(memory: Memory) -> 
     ]
 
 
+def test_of_a_conversation_with_a_hole_it_is_said_that_it_has_one(memory: Memory) -> None:
+    later = {"id": "resp_2", "output": [HELLO], "previous_response_id": "resp_1"}
+    memory.kept.keep("ann", later, [HI])
+    memory.kept.delete("ann", "resp_1")
+    with pytest.raises(BadRequest, match=r"'resp_2' goes on from one that was deleted"):
+        said(memory, ANN, previous_response_id="resp_2")
+    with pytest.raises(BadRequest, match=r"'resp_1' not found\."):
+        said(memory, ANN, previous_response_id="resp_1")
+
+
 def test_another_owner_does_not_find_it(memory: Memory) -> None:
     with pytest.raises(BadRequest) as caught:
         said(memory, BOB, previous_response_id="resp_1")

@@ -217,5 +217,5 @@ def _why(problem: OSError | UnicodeError) -> str:
     if isinstance(problem, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({problem.verify_message})"
     if isinstance(problem, socket.gaierror | UnicodeError):
-        return "its host name is not known"
+        return "its host name is not known (check its baseURL)"
     return (problem.strerror or str(problem) or "connection failed").lower()

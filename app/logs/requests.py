@@ -7,7 +7,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import ClientLeft, GatewayError
+from app.errors import (
+    ClientLeft,
+    GatewayError,
+    RateLimited,
+    TargetUnavailable,
+    UpstreamAuthentication,
+    UpstreamBilling,
+    UpstreamError,
+    UpstreamRefused,
+)
 from app.logs.lines import get
 from app.logs.outlet import is_debug, out
 from app.types import Client, Request, Trace
@@ -48,7 +57,7 @@ def request_ended(
     problem: Exception | None = None,
 ) -> None:
     """The line when all is over: a warning if it is the gateway's or the target's fault."""
-    fault = problem is not None and not isinstance(problem, ClientLeft) and _status_of(problem) >= 500
+    fault = problem is not None and _is_fault(problem)
     if out.level > (logging.WARNING if fault else logging.INFO):
         return
     say = _log.warning if fault else _log.info
@@ -72,6 +81,16 @@ def _who(client: Client) -> dict[str, str]:
 def _alias_of(asked: Request | None) -> str:
     """What the client asked for: its own words, so not too many of them."""
     return "-" if asked is None else preview(str(asked.model), 100, 60)
+
+
+def _is_fault(problem: Exception) -> bool:
+    """Whether the target or the gateway failed, or its key, and no client did."""
+    if isinstance(problem, ClientLeft | UpstreamRefused):
+        return False
+    return isinstance(problem, _FAULTS) or _status_of(problem) >= 500
+
+
+_FAULTS = (UpstreamError, RateLimited, TargetUnavailable, UpstreamAuthentication, UpstreamBilling)
 
 
 def _status_of(problem: Exception) -> int:

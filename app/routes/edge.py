@@ -24,7 +24,7 @@ from app.routes.departure import holder, watcher
 from app.types import Answer, Client, Dialect, Encoder, Served, Trace
 from app.types import Request as Asked
 from app.utils.codec import dumps
-from app.utils.headers import passing, sane_id, session_of
+from app.utils.headers import as_value, passing, sane_id, session_of
 
 KEEP_ALIVE = 15.0
 """Seconds of upstream silence after which a stream shows a sign of life."""
@@ -106,7 +106,7 @@ class Finished(Response):
 def marked(response: Response, trace: Trace) -> Response:
     """With the headers that say who served it, how many tries that took, how much it was to think."""
     if trace.target:
-        response.headers["x-localcode-target"] = trace.target.name
+        response.headers["x-localcode-target"] = as_value(trace.target.name)
         response.headers["x-localcode-attempts"] = str(trace.tries)
     if trace.reasoning:
         response.headers["x-localcode-reasoning"] = trace.reasoning

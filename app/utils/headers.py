@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 # Of a client's headers these go on to a relayed target: who the client is and which conversation it
 # belongs to. A list of what may pass, not of what may not: an unknown header could be a key, or, like
@@ -42,6 +43,14 @@ def headers_in(environ: Mapping[str, Any]) -> dict[str, str]:
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
+
+
+def as_value(text: str) -> str:
+    """A text as it may stand in a header: what is no visible ASCII, percent-encoded."""
+    return quote(text, safe=_VISIBLE)
+
+
+_VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def passing(headers: Mapping[str, str]) -> dict[str, str]:

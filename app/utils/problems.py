@@ -121,7 +121,8 @@ def problem_of(
         status = status if status < 600 else 502
         return UpstreamFailed(words, status=status, code=_label(code, target), retry_after=retry_after)
     if status < 400:
-        return UpstreamGarbage(f"the provider of '{target.alias}' answered {status} where an answer was due")
+        where = f"the provider of '{target.alias}' answered {status} where an answer was due"
+        return UpstreamGarbage(f"{where}: check its baseURL")
     code = code if code and not code.isdigit() else _code_for(status, message)
     if status == 404 and code is None:  # the page of a web server, or an API that has no such path
         message = f"the provider of '{target.alias}' answered 404{_after_colon(message)}: " + LOOK_AT

@@ -208,6 +208,13 @@ def _cooled(body: Body, target: Target) -> Body:
     return body if target.reasoning.keep_temperature else _without(body, "temperature")
 
 
+def unsaid(asked: Body, sent: Body) -> list[str]:
+    """The fields of thinking in a request of another dialect of which the chat body says nothing."""
+    if "thinking" in sent or "reasoning_effort" in sent:
+        return []
+    return [name for name in ("thinking", "reasoning") if asked.get(name)]
+
+
 # ---------------------------------------------------------------------- an alias that configures nothing
 
 

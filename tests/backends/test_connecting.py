@@ -92,7 +92,7 @@ def test_a_refused_connection_says_so_without_naming_the_place(http: Http) -> No
 def test_an_unknown_name_says_so_without_naming_it(http: Http, names: Names) -> None:
     with pytest.raises(UpstreamUnreachable) as raised:
         get(http, "http://upstream.test/")
-    assert str(raised.value) == f"cannot reach {WHOM}: its host name is not known"
+    assert str(raised.value) == f"cannot reach {WHOM}: its host name is not known (check its baseURL)"
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test"])

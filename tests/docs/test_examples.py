@@ -23,6 +23,15 @@ def test_an_example_gives_what_the_page_says(stage: Stage, example: Example) -> 
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_no_page_shows_a_failure_of_the_gateway_as_an_answer(name: str) -> None:
+    failures = ("<html", "Internal Server Error", "internal_error", "Traceback")
+
+    assert [
+        it.answer.text for it in page(name).examples if any(word in it.answer.text for word in failures)
+    ] == []
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_no_command_of_curl_stands_without_its_answer(name: str) -> None:
     answered = {example.question for example in page(name).examples}
     asking = {block for block in page(name).blocks if block.language == "sh" and "curl -s" in block.text}

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from app import logs
-from app.errors import BadRequest, ClientLeft, UnknownModel, UpstreamCut, UpstreamUnreachable
+from app.errors import (
+    BadRequest,
+    ClientLeft,
+    RateLimited,
+    TargetUnavailable,
+    UnknownModel,
+    UpstreamAuthentication,
+    UpstreamBilling,
+    UpstreamCut,
+    UpstreamGarbage,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
 from app.types import Client, Count, Trace
 from app.utils.reasoning import Decision
 from tests.logs.conftest import ASKED, CLIENT, USAGE, Configure, asked, records, trace
@@ -153,8 +165,17 @@ def test_the_real_model_is_shown_at_debug_only(
         (400, BadRequest("messages: missing"), "info", "invalid_request_error: messages"),
         (200, ClientLeft("gone"), "info", "client left"),
         (500, KeyError("x"), "warning", "KeyError: 'x'"),
+        (400, UpstreamAuthentication("it refused"), "warning", "upstream_authentication_error: it refused"),
+        (400, UpstreamBilling("pay"), "warning", "upstream_billing_error: pay"),
+        (400, TargetUnavailable("X is not set"), "warning", "upstream_key_missing: X"),
+        (400, UpstreamGarbage("a web page", status=400), "warning", "upstream_bad_answer: a web page"),
+        (429, RateLimited("slow down"), "warning", "rate_limit_exceeded: slow down"),
+        (400, UpstreamRefused("no such field"), "info", "invalid_request_error: no such field"),
     ],
-    ids=["before", "within", "unknown", "bad", "left", "ours"],
+    ids=[
+        *("before", "within", "unknown", "bad", "left", "ours"),
+        *("its key", "its bill", "no key", "its address", "its limit", "what was asked"),
+    ],
 )
 def test_a_failure_is_named_and_loud_only_when_it_is_not_the_clients(
     status: int, problem: Exception, level: str, words: str, configured: Configure

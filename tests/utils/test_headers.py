@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.utils.headers import headers_in, passing, sane_id, session_of
+from app.utils.headers import as_value, headers_in, passing, sane_id, session_of
 
 
 def sent(**headers: str) -> dict[str, str]:
@@ -94,6 +94,18 @@ def test_nothing_else_does(name: str) -> None:
 )
 def test_a_session_is_known_by_its_header(headers: dict[str, str], session: str | None) -> None:
     assert session_of(headers) == session
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("zai/glm-4.7:free 100%", "zai/glm-4.7:free 100%"),
+        ("模型?x…", "%E6%A8%A1%E5%9E%8B?x%E2%80%A6"),
+        ("ü\r\nSet-Cookie: x", "%C3%BC%0D%0ASet-Cookie: x"),
+    ],
+)
+def test_any_text_can_stand_in_a_header(text: str, value: str) -> None:
+    assert as_value(text) == value
 
 
 @pytest.mark.parametrize(

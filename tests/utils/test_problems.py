@@ -258,7 +258,7 @@ TABLE = [
         pytest.param(
             *(status, b""),
             *(UpstreamGarbage, 502, "server_error", "upstream_bad_answer"),
-            f"{OTHER} {status} where an answer was due",
+            f"{OTHER} {status} where an answer was due: check its baseURL",
             id=str(status),
         )
         for status in (300, 301, 302, 307, 308, 304)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadRequest
-from app.types import Harmony, Level, Reasoning, Target
+from app.types import Body, Harmony, Level, Reasoning, Target
 from app.utils.reasoning import (
     LEVELS,
     Decision,
@@ -17,6 +17,7 @@ from app.utils.reasoning import (
     decided,
     nearest,
     spelled,
+    unsaid,
 )
 from tests.fakes import target
 
@@ -378,3 +379,17 @@ def test_each_target_is_told_of_thinking_what_it_understands(
     where: Target, body: dict[str, Any], becomes: dict[str, Any]
 ) -> None:
     assert spelled(body, where) == becomes
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "names"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 9}}, {}, ["thinking"]),
+        ({"thinking": {"type": "enabled"}}, {"reasoning_effort": "low"}, []),
+        ({"reasoning": {"effort": "low"}}, {"messages": []}, ["reasoning"]),
+        ({"reasoning": None}, {}, []),
+        ({}, {}, []),
+    ],
+)
+def test_what_a_target_is_not_told_of_thinking_is_named(asked: Body, sent: Body, names: list[str]) -> None:
+    assert unsaid(asked, sent) == names
