@@ -126,9 +126,10 @@ def said_in(request: Request) -> Body:
 
 
 def elsewhere(problem: BadRequest) -> BadRequest:
-    """The problem with a body that was translated: its places are not those that the client wrote."""
+    """The problem with a body that was translated: its places are not quite those that the client wrote."""
+    place = f"'{problem.param}'"
     return BadRequest(
-        str(problem).replace(f"'{problem.param}'", "a part of the request", 1), code=problem.code
+        str(problem).replace(place, f"{place} of the request, written as chat,", 1), code=problem.code
     )
 
 

@@ -542,5 +542,6 @@ def test_a_place_that_only_the_translation_has_is_not_named() -> None:
     with pytest.raises(BadRequest) as spoken:
         gateway.complete(request(), client(), trace())
 
-    assert (str(translated.value), translated.value.param) == ("a part of the request holds a URL", None)
+    assert str(translated.value) == "'messages[0].x' of the request, written as chat, holds a URL"
+    assert translated.value.param is None
     assert (translated.value.code, spoken.value.param) == ("url_not_allowed", "messages[0].x")
