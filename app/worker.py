@@ -32,8 +32,8 @@ class Reloading(Worker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        gc.freeze()  # what is here stays: looking through all of it takes 40 ms each time
-        gc.set_threshold(10_000, 20, 20)  # a request leaves some 500 objects, and hardly a circle of them
+        gc.freeze()  # what is here stays: to look through it took 40 ms each time, for every stream
+        gc.collect()  # finds nothing, and so learns to come often: requests with large bodies leave circles
         # Each of 54 looks into the settings that gunicorn takes per request runs a `__getattr__`.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # now there is something to renew

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from app.backends.recent import Recent
 from app.types import Body, Target
@@ -18,7 +18,7 @@ from app.utils.meter import Bill, Ratio, estimate, remembered
 from app.utils.tokens import prompt_of
 from app.utils.tokens_families import Family, family_of
 from app.utils.tokens_tools import COMPACT
-from app.utils.tokens_weight import weight
+from app.utils.tokens_weight import PIECE, PIECES, weight
 
 SESSIONS = 2000
 TARGETS = 500
@@ -28,7 +28,22 @@ SHORT = 200
 LOOKED_AT = 8_000
 """Characters of a request's new texts, if they are longer; of each text at least a piece."""
 
+BETTER = 4.0
+"""So many times as much has to be looked at before a text is weighed again."""
+GOLDEN = 0.618
+"""Multiples of it lie evenly between 0 and 1, however many there are."""
+
 Learner: TypeAlias = Callable[[Target, Body, int], None]
+
+
+class Weight(NamedTuple):
+    """A text's tokens, and the share of it that they were reckoned from; 1 for the best that can be."""
+
+    tokens: float
+    share: float
+
+
+UNKNOWN = Weight(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class Meter:
         """Who else learns from a bill."""
         self._bills: Recent[tuple[str, str], tuple[Bill, ...]] = Recent(SESSIONS)
         self._ratios: Recent[str, Ratio] = Recent(TARGETS)
-        self._weights: Recent[tuple[str, int], float] = Recent(TEXTS)
+        self._weights: Recent[tuple[str, int], Weight] = Recent(TEXTS)
 
     def expect(self, scope: str, target: Target, body: Body) -> Expected:
         """What a request comes to. `scope` is the session, or whoever asks where there is none."""
@@ -90,19 +105,20 @@ class Meter:
         return tokens + sum(weights) + family.tools + COMPACT[family.style] * offered
 
     def _weights_of(self, texts: Sequence[str], family: Family) -> list[float]:
-        """The weight of each text. The more of them are new, the less of each is looked at."""
+        """The weight of each text. The more there is of what is new, the less of each is looked at."""
         keys = [(family.name, hash(text)) for text in texts]
-        known = [self._weights.get(key) for key in keys]
-        new = sum(len(text) for text, found in zip(texts, known, strict=True) if found is None)
+        known = [self._weights.get(key) or UNKNOWN for key in keys]
+        new = sum(len(text) for text, found in zip(texts, known, strict=True) if found.share < 1)
         share = LOOKED_AT / max(new, LOOKED_AT)
         return [
-            self._weighed(key, text, family, share) if found is None else found
-            for key, text, found in zip(keys, texts, known, strict=True)
+            found.tokens if found.share * BETTER >= share else self._weighed(key, text, family, share, place)
+            for place, (key, text, found) in enumerate(zip(keys, texts, known, strict=True))
         ]
 
-    def _weighed(self, key: tuple[str, int], text: str, family: Family, share: float) -> float:
-        found = weight(text, family, share)
-        self._weights.put(key, found)
+    def _weighed(self, key: tuple[str, int], text: str, family: Family, share: float, place: int) -> float:
+        found = weight(text, family, share, phase=place * GOLDEN % 1)
+        whole = share * len(text) >= min(len(text), PIECES * PIECE)  # more of it is never looked at
+        self._weights.put(key, Weight(found, 1.0 if whole else share))
         return found
 
 

@@ -18,6 +18,7 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
+from math import ceil
 from typing import TypeAlias, TypeVar
 
 from app.backends.recent import Recent
@@ -44,7 +45,8 @@ PATTERN = "|".join(
 
 WHOLE = 4_000_000
 """Characters of a request that are counted in full, about a million tokens; of more, a sample."""
-PIECES = 64
+PIECES, PIECE = 64, 256
+"""So many at most, none of them shorter: a token that is cut counts twice."""
 TEXTS = 20_000
 """Counts that are remembered: tools and system prompts come again with every turn."""
 SHORT = 64
@@ -95,8 +97,9 @@ def _count(encode: Encode, text: str, share: float) -> int:
     """The tokens of a text, of which only a share is looked at, in pieces spread over it."""
     if share == 1.0:
         return len(encode(text))
-    size = max(1, int(len(text) * share / PIECES))
-    step = max(size, len(text) // PIECES)
+    looked_at = max(1, int(len(text) * share))
+    number = min(PIECES, ceil(looked_at / PIECE))
+    size, step = looked_at // number, max(1, len(text) // number)
     pieces = [text[start : start + size] for start in range(0, len(text), step)]
     return round(sum(len(encode(piece)) for piece in pieces) * len(text) / sum(map(len, pieces)))
 

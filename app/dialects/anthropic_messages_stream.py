@@ -19,6 +19,7 @@ from app.utils.content_parts import text_of
 from app.utils.first_choice import FirstChoice
 from app.utils.messages_runs import Run
 from app.utils.messages_terms import usage_in_messages
+from app.utils.sse import named
 
 PING = framed("ping", b'{"type":"ping"}')
 STOP = framed("message_stop", b'{"type":"message_stop"}')
@@ -28,7 +29,7 @@ _USUAL = frozenset({"role", "content", "reasoning_content", "tool_calls"})
 
 
 def _head(kind: Any) -> bytes:
-    return b"event: %b\ndata: " % str(kind).encode()
+    return b"event: %b\ndata: " % named(str(kind))
 
 
 _HEADS: dict[Any, bytes] = {

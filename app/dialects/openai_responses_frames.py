@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from app.types import Event
 from app.utils.codec import dumps
+from app.utils.sse import named
 
 
 class Frames:
@@ -19,13 +18,13 @@ class Frames:
         """Any event."""
         event["sequence_number"] = self._number
         self._number += 1
-        self._kept.append(b"event: %b\ndata: %b\n\n" % (_line(event["type"]), dumps(event)))
+        self._kept.append(b"event: %b\ndata: %b\n\n" % (named(event["type"]), dumps(event)))
 
     def same(self, events: list[Event], field: str) -> None:
         """Some events that have nothing but their type and one big value, which is written once."""
         value = dumps(events[0][field])
         for event in events:
-            name = _line(event["type"])
+            name = named(event["type"])
             self._keep(
                 b'event: %b\ndata: {"type":"%b","sequence_number":%d,"%b":%b}\n\n'
                 % (name, name, self._number, field.encode(), value)
@@ -47,13 +46,7 @@ class Frames:
 
 def head_of(event: Event) -> bytes:
     """The bytes of an event up to its `delta`."""
-    return b'event: %b\ndata: %b,"delta":' % (_line(event["type"]), dumps(event)[:-1])
-
-
-@lru_cache(maxsize=256)
-def _line(name: str) -> bytes:
-    """A name as it may stand in a line: nobody's name begins another one."""
-    return " ".join(name.split()).encode("utf-8", "replace")
+    return b'event: %b\ndata: %b,"delta":' % (named(event["type"]), dumps(event)[:-1])
 
 
 KEEPALIVE: Event = {"type": "keepalive"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -43,11 +44,12 @@ def with_history(request: Request, history: list[Body]) -> ResponsesRequest:
 
 
 def references(request: Request) -> list[str]:
-    """The ids of the items that a request only names; raises BadRequest for too many."""
-    named = (str(item.get("id")) for item in _items(request.body) if type_of(item) == "item_reference")
-    names = list(dict.fromkeys(named))
+    """The ids of the items that a request only names; raises BadRequest for too many, or one named twice."""
+    names = [str(item.get("id")) for item in _items(request.body) if type_of(item) == "item_reference"]
     if len(names) > MOST_REFERENCES:
         raise BadRequest(f"a request may name at most {MOST_REFERENCES:,} items by their ids", param="input")
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise BadRequest(f"Duplicate item found with id '{preview(twice[0])}'.", param="input")
     return names
 
 

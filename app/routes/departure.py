@@ -30,7 +30,9 @@ def watcher(environ: Mapping[str, Any]) -> Callable[[], None]:
 
 def holder(environ: Mapping[str, Any]) -> Callable[[], None]:
     """A function after which what is sent next waits for what follows it; one that does nothing elsewhere."""
-    hold: Callable[[], None] = getattr(environ.get("gunicorn.socket"), "hold", lambda: None)
+    sock = environ.get("gunicorn.socket")
+    chunked = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"  # else nothing follows
+    hold: Callable[[], None] = getattr(sock if chunked else None, "hold", lambda: None)
     return hold
 
 

@@ -152,7 +152,7 @@ class EventBody:
         self._keep = keep
         self._hold = hold
         self._now = now
-        self._waits = stream.waits or keep is not None
+        self._waits = stream.waits
         self._last = b""
         self._problem: Exception | None = None
         self._whole = False
@@ -214,6 +214,15 @@ class EventBody:
         if not self._whole and self._problem is None:
             self._problem = ClientLeft("the client closed the connection")
         self._record.end(200, self._problem)
+        forget_where(self._problem)  # or the request's body would live in a circle, until it is looked for
+        self._problem = None
+
+
+def forget_where(problem: BaseException | None) -> None:
+    """Lets go of the frames in which a problem was raised, and those that it came of."""
+    while problem is not None:
+        problem.__traceback__ = None
+        problem = problem.__cause__ or problem.__context__
 
 
 def internal(problem: Exception, request_id: str) -> GatewayError:

@@ -11,6 +11,7 @@ A reader may be told which events are to be left together: they come as one, unr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 from app.errors import UpstreamGarbage
@@ -129,6 +130,12 @@ def _payload(block: bytes) -> bytes | None:
 
 def _value(line: bytes) -> bytes:
     return line[5:].removeprefix(b" ")
+
+
+@lru_cache(maxsize=256)
+def named(name: str) -> bytes:
+    """An event's name as it may stand in its line: nobody's name begins another line."""
+    return " ".join(name.split()).encode("utf-8", "replace")
 
 
 def frame(payload: bytes) -> bytes:

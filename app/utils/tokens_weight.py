@@ -26,13 +26,16 @@ _ONLY_SIGNS = bytes(46 if byte in _SIGNS else 32 for byte in range(256))
 _BEGINS_WORD, _BEGINS_RUN = b" a", b" ."
 
 
-def weight(text: str, family: Family, share: float = 1.0) -> float:
-    """About how many tokens a family's models make of a text, of which such a share is looked at, or less."""
+def weight(text: str, family: Family, share: float = 1.0, phase: float = 0.5) -> float:
+    """About how many tokens a family's models make of a text, of which such a share is looked at, or less.
+
+    `phase` says where, from 0 to 1: texts that are built alike are better not looked at in the same places.
+    """
     pieces = min(ceil(share * len(text) / PIECE), PIECES)
     if len(text) <= pieces * PIECE:
         return _weight(text, family)
-    gap = (len(text) - pieces * PIECE) / pieces  # half of one at either end
-    starts = (round((number + 0.5) * gap + number * PIECE) for number in range(pieces))
+    gap = (len(text) - pieces * PIECE) / pieces
+    starts = (round((number + phase) * gap + number * PIECE) for number in range(pieces))
     seen = "".join(text[start : start + PIECE] for start in starts)
     return _weight(seen, family) * len(text) / len(seen)
 

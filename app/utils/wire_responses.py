@@ -93,6 +93,7 @@ def _problem_in(event: Any, target: Target) -> GatewayError | None:
     if not isinstance(event, dict):
         return no_event(target)
     kind = event.get("type")
+    kind = kind if isinstance(kind, str) else ""
     if kind == "response.output_text.delta" and "error" not in event:  # nearly all of a stream
         return None
     response = event.get("response")

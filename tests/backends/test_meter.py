@@ -109,3 +109,22 @@ def test_pictures_are_not_read_to_be_weighed() -> None:
     body = {"messages": [{"role": "user", "content": [picture]}]}
 
     assert Meter().weigh(body, GLM) < 2000
+
+
+def test_texts_that_are_built_alike_are_not_looked_at_in_the_same_places(tokenizer: Tokenizer) -> None:
+    listing = "\n".join(
+        f"-rw-r--r-- 1 root {n * 977 % 9999:>6} Nov 27 1{n % 10}:16 t_{n}.py" for n in range(9)
+    )
+    results = [f"{PROSE * 8}{number}\n{listing}\n{PROSE * 8}" for number in range(40)]
+    body = {"messages": [{"role": "user", "content": text} for text in results]}
+
+    counted = tokens_in(body, family_of(GLM), tokenizer.counts)
+    assert Meter().weigh(body, GLM) == pytest.approx(counted, rel=0.1)
+
+
+def test_a_text_that_was_hardly_looked_at_is_weighed_again_when_there_is_time(tokenizer: Tokenizer) -> None:
+    meter, large = Meter(), {"role": "user", "content": "def f(x):\n    return x\n" * 100_000}
+    mixed = {"role": "user", "content": PROSE * 100 + "0123 4567 89\n" * 300 + PROSE * 100}
+    meter.weigh({"messages": [mixed, large]}, GLM)
+
+    assert meter.weigh({"messages": [mixed]}, GLM) == Meter().weigh({"messages": [mixed]}, GLM)

@@ -75,10 +75,13 @@ def test_a_reference_to_what_nobody_knows_is_refused() -> None:
         resolved(asked([{"type": "item_reference", "id": "msg_1"}]), {})
 
 
-def test_what_is_named_twice_is_looked_for_once_and_too_much_is_refused() -> None:
+def test_what_is_named_twice_or_too_often_is_refused() -> None:
+    """A small request would else become an endless one."""
     named = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(MOST_REFERENCES)]
 
-    assert len(references(asked(named * 2))) == MOST_REFERENCES
+    assert len(references(asked(named))) == MOST_REFERENCES
+    with pytest.raises(BadRequest, match="Duplicate item found with id 'msg_0'"):
+        references(asked(named[:2] + named[:1]))
     with pytest.raises(BadRequest, match="at most 10,000 items"):
         references(asked([*named, {"type": "item_reference", "id": "msg_x"}]))
 

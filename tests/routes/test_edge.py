@@ -17,7 +17,7 @@ import pytest
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from app import logs
-from app.dialects import anthropic_messages, openai_chat
+from app.dialects import anthropic_messages, openai_chat, openai_responses
 from app.errors import UpstreamTimeout
 from app.gateway import ServedStream
 from app.remembering import Afterwards
@@ -25,7 +25,7 @@ from app.routes import edge
 from app.routes.body import BODY_SILENCE, patience
 from app.routes.edge import EventBody, Record
 from app.types import Answer, Batch, Stream
-from app.utils import wire_messages
+from app.utils import wire_messages, wire_responses
 from app.utils.preview import answer_text, sent_lines
 from app.utils.wire_chat import ChatStream
 from tests.fakes import (
@@ -607,12 +607,43 @@ def test_the_last_event_goes_out_with_the_end_of_the_body() -> None:
 
 def test_unless_something_has_to_be_waited_for() -> None:
     held: list[str] = []
-    over: list[dict[str, Any]] = [{"after": Afterwards(trace(), Slow())}, {"keep": lambda answer: None}]
-    for one in over:
-        body = relayed_message(MESSAGE[:1], MESSAGE[1:], hold=lambda: held.append("held"), **one)
+    after = Afterwards(trace(), Slow())
+    body = relayed_message(MESSAGE[:1], MESSAGE[1:], hold=lambda: held.append("held"), after=after)
 
-        assert [piece.count(b"event: ") for piece in body] == [1, 2]
+    assert [piece.count(b"event: ") for piece in body] == [1, 2]
     assert held == []
+
+
+def test_an_answer_is_kept_before_its_last_event_goes_out() -> None:
+    """Its client goes on from it at that event, and may come to another worker."""
+    told: list[str] = []
+    record = Record(openai_responses, client())
+    follower = wire_responses.follow(target(), True, record.trace)
+    answer = {"id": "resp_1", "status": "completed", "output": []}
+    stream = FakeStream([{"type": "response.completed", "response": answer}])
+    served = ServedStream(stream, follower, record.trace, "responses")
+    asked = openai_responses.parse({"model": "alias", "input": "Hi", "stream": True})
+    encoder = openai_responses.relayed(asked, SERVED)
+
+    def keep(answer: Answer) -> None:
+        told.append("kept")
+
+    for piece in EventBody(served, encoder, record, keep=keep):
+        told.extend(["completed"] * piece.count(b"event: response.completed"))
+
+    assert told == ["kept", "completed"]
+
+
+def test_what_failed_holds_on_to_no_frame() -> None:
+    """A frame has the request in it, and an error that is kept would make a circle of them."""
+    problem = UpstreamTimeout("too slow")
+    body = event_body(FakeStream("Hel", problem))
+    with pytest.raises(BrokenPipeError):
+        list(body)
+    assert problem.__traceback__ is not None
+
+    body.close()
+    assert problem.__traceback__ is None
 
 
 def test_what_was_kept_for_the_end_is_not_lost_when_the_end_is_none() -> None:
