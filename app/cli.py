@@ -71,9 +71,14 @@ def serve(**given: Any) -> None:
 @click.option("--online", is_flag=True, help="Ask each provider whether it still has the models named here.")
 def check(config: Path | None, online: bool) -> None:
     """Read the configuration and say what it comes to; exit 1 if anything in it is wrong."""
-    _, catalog = _configuration(config=config)
+    settings, catalog = _configuration(config=config)
     click.echo(report(catalog))
     faulty = catalog.faulty
+    try:
+        settings.refuse_open_door()
+    except ConfigError as problem:
+        click.echo("\n".join(section("to start it here", [_told(problem)])))
+        faulty = True
     if online:
         from app.backends.probe import missing_ids
 
@@ -110,10 +115,14 @@ def _online_problems(found: Online) -> Iterator[Problem]:
 
 def _refuse(problem: ConfigError) -> NoReturn:
     click.echo(
-        "\n".join(section("LocalCode cannot start", [Problem(problem.place, problem.message, problem.mend)])),
+        "\n".join(section("LocalCode cannot start", [_told(problem)])),
         err=True,
     )
     sys.exit(1)
+
+
+def _told(problem: ConfigError) -> Problem:
+    return Problem(problem.place, problem.message, problem.mend)
 
 
 def _url(settings: Settings) -> str:

@@ -138,7 +138,7 @@ def unavailable(model: str, target: Target) -> GatewayError:
     why = f"'{model}' cannot be used: {target.unavailable}"
     if target.broken:
         return BadRequest(f"{why} (python -m app check says more)", param="model")
-    return TargetUnavailable(f"{why} (see .env.example)")
+    return TargetUnavailable(f"{why} (set it in the environment or in .env)")
 
 
 def native_body(request: Request, target: Target, way: Way, decision: reasoning.Decision | None) -> Body:

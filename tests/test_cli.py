@@ -253,6 +253,14 @@ def test_a_misspelt_setting_is_noticed(run: Run, write: Write) -> None:
     assert "LOCALCODE_PROT there is no such setting -> did you mean LOCALCODE_PORT?" in ended.out
 
 
+def test_what_keeps_the_gateway_from_starting_here_is_a_problem(run: Run, write: Write) -> None:
+    write(config(NOBODY, {"model": "wire"}))
+    open_door, guarded = run("check", LOCALCODE_HOST="0.0.0.0"), run("check", LOCALCODE_INSECURE="1")
+
+    assert (open_door.code, guarded.code) == (1, 0)
+    assert "0.0.0.0 can be reached from other machines" in open_door.out
+
+
 # ─── check --online ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -108,7 +108,10 @@ def test_a_target_without_a_key_says_which_variable_is_missing() -> None:
     with pytest.raises(TargetUnavailable) as raised:
         gateway.complete(request(), client(), seen)
 
-    assert str(raised.value) == "'alias' cannot be used: PROVIDER_API_KEY is not set (see .env.example)"
+    assert (
+        str(raised.value)
+        == "'alias' cannot be used: PROVIDER_API_KEY is not set (set it in the environment or in .env)"
+    )
     assert backend.calls == []
 
 

@@ -65,4 +65,4 @@ def test_a_missing_key_is_told_by_the_name_of_its_variable(shipped: Gateway, tmp
 
     assert run.status == 1
     said = run.events[-1]["error"]["data"]["message"]
-    assert said == "'glm-4.7' cannot be used: ZAI_API_KEY is not set (see .env.example)"
+    assert said == "'glm-4.7' cannot be used: ZAI_API_KEY is not set (set it in the environment or in .env)"
