@@ -75,6 +75,7 @@ def main(base_url: str, streams: int, other_url: str) -> None:
     report["mixed"] = [
         name for name, one in zip(names, running, strict=True) if name not in text_of(one.get())
     ]
+    gc.unfreeze()  # or what was there when LiteLLM had been loaded would not be seen
     report["hubs"] = sum(isinstance(one, Hub) and one.loop is not None for one in gc.get_objects())
     gevent.get_hub().threadpool.kill()  # as if the thread that loaded it had been idle for a while
     report["refused"] = refused(carrier, other_url)
