@@ -152,7 +152,6 @@ class EventBody:
         self._keep = keep
         self._hold = hold
         self._now = now
-        self._waits = stream.waits
         self._last = b""
         self._problem: Exception | None = None
         self._whole = False
@@ -178,7 +177,7 @@ class EventBody:
         spoken = self._now()
         for batch in self._stream:
             data = feed(batch) if batch else b""  # also of a batch nothing may go out yet
-            if self._stream.over and not self._waits:
+            if self._stream.over and not self._stream.waits:
                 self._last += data
                 continue
             if not data and self._now() - spoken >= KEEP_ALIVE:
@@ -193,7 +192,7 @@ class EventBody:
             self._keep(self._encoder.answer)
         self._whole = True
         if last:
-            if not self._waits:
+            if not self._stream.waits:
                 self._hold()
             yield self._seen(last)
         self._stream.wait()  # no event waits for a write, and no client comes back before it

@@ -47,9 +47,8 @@ def runs_in(text: bytes) -> Iterator[tuple[int, int]]:
             place += end.end()
         elif texts:
             place -= len(head[0])
-        if texts and is_strict(
-            b'"%b"' % b" ".join(texts)
-        ):  # no text is half an escape, so a blank may follow it
+        # As one text: a blank behind it completes no escape, and no letter, that was cut in two.
+        if texts and is_strict(b'"%b"' % b" ".join(texts)):
             yield head.start(), place
 
 

@@ -110,9 +110,8 @@ def payloads_of(text: bytes) -> list[bytes]:
     """The payloads of complete events."""
     lines = text.split(b"\n")
     lines.pop()
-    size = (
-        2 if text.startswith(b"data: ") else 3
-    )  # lines of a usual event: its name or none, its data, an empty one
+    # A usual event has its name, if any, its data and an empty line.
+    size = 2 if text.startswith(b"data: ") else 3
     payloads = [line[6:] for line in lines[size - 2 :: size] if line.startswith(b"data: ")]
     if (
         len(payloads) * size == len(lines)
